@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole C interface of Gatun. */
+#ifndef GATUN_H
+#define GATUN_H
+
+#include "gatun/core.h"
+#include "gatun/norm.h"
+
+#endif
