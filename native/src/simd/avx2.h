@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vector vocabulary for x86-64-v3: AVX2, FMA, F16C. */
+#ifndef GATUN_SIMD_AVX2_H
+#define GATUN_SIMD_AVX2_H
+
+#include <immintrin.h>
+#include <string.h>
+
+typedef __m256 vf;
+
+#define VF_LANES 8
+#define VF_STREAM_BYTES 32
+
+GATUN_INLINE vf vf_zero(void) {
+    return _mm256_setzero_ps();
+}
+GATUN_INLINE vf vf_set(float s) {
+    return _mm256_set1_ps(s);
+}
+
+/* All bits set in the first n lanes. */
+GATUN_INLINE __m256i vf_first_mask(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+GATUN_INLINE vf vf_load(const float *p) {
+    return _mm256_loadu_ps(p);
+}
+GATUN_INLINE vf vf_load_first(const float *p, int n) {
+    return _mm256_maskload_ps(p, vf_first_mask(n));
+}
+GATUN_INLINE void vf_store(float *p, vf v) {
+    _mm256_storeu_ps(p, v);
+}
+GATUN_INLINE void vf_store_first(float *p, vf v, int n) {
+    _mm256_maskstore_ps(p, vf_first_mask(n), v);
+}
+GATUN_INLINE void vf_stream(float *p, vf v) {
+    _mm256_stream_ps(p, v);
+}
+
+/* AVX2 has no masked 16-bit access: the first n elements go through registers and a small buffer. */
+GATUN_INLINE __m128i vf_load_first_16bit(const uint16_t *p, int n) {
+    uint16_t buffer[VF_LANES] = {0};
+    memcpy(buffer, p, (size_t)n * sizeof *p);
+    return _mm_loadu_si128((const __m128i *)buffer);
+}
+GATUN_INLINE void vf_store_first_16bit(uint16_t *p, __m128i v, int n) {
+    uint16_t buffer[VF_LANES];
+    _mm_storeu_si128((__m128i *)buffer, v);
+    memcpy(p, buffer, (size_t)n * sizeof *p);
+}
+
+GATUN_INLINE vf vf_widen_bf16(__m128i stored) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(stored), 16));
+}
+/* The nearest bf16 in the upper half of each lane; the lower half is rubbish. */
+GATUN_INLINE __m256i vf_nearest_bf16(vf v) {
+    __m256i bits = _mm256_castps_si256(v);
+    __m256i even = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(even, _mm256_set1_epi32(0x7fff)));
+    __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    __m256 nan = _mm256_cmp_ps(v, v, _CMP_UNORD_Q);
+    return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(rounded), _mm256_castsi256_ps(quiet), nan));
+}
+GATUN_INLINE __m128i vf_narrow_bf16(vf v) {
+    __m256i halves = _mm256_srli_epi32(vf_nearest_bf16(v), 16);
+    return _mm_packus_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+}
+GATUN_INLINE vf vf_load_bf16(const uint16_t *p) {
+    return vf_widen_bf16(_mm_loadu_si128((const __m128i *)p));
+}
+GATUN_INLINE vf vf_load_first_bf16(const uint16_t *p, int n) {
+    return vf_widen_bf16(vf_load_first_16bit(p, n));
+}
+GATUN_INLINE void vf_store_bf16(uint16_t *p, vf v) {
+    _mm_storeu_si128((__m128i *)p, vf_narrow_bf16(v));
+}
+GATUN_INLINE void vf_store_first_bf16(uint16_t *p, vf v, int n) {
+    vf_store_first_16bit(p, vf_narrow_bf16(v), n);
+}
+GATUN_INLINE void vf_stream_bf16(uint16_t *p, vf v) {
+    _mm_stream_si128((__m128i *)p, vf_narrow_bf16(v));
+}
+GATUN_INLINE vf vf_round_bf16(vf v) {
+    __m256i upper = _mm256_set1_epi32((int)0xffff0000u);
+    return _mm256_castsi256_ps(_mm256_and_si256(vf_nearest_bf16(v), upper));
+}
+
+GATUN_INLINE vf vf_load_f16(const uint16_t *p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+GATUN_INLINE vf vf_load_first_f16(const uint16_t *p, int n) {
+    return _mm256_cvtph_ps(vf_load_first_16bit(p, n));
+}
+GATUN_INLINE void vf_store_f16(uint16_t *p, vf v) {
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+GATUN_INLINE void vf_store_first_f16(uint16_t *p, vf v, int n) {
+    vf_store_first_16bit(p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT), n);
+}
+GATUN_INLINE void vf_stream_f16(uint16_t *p, vf v) {
+    _mm_stream_si128((__m128i *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+GATUN_INLINE vf vf_round_f16(vf v) {
+    return _mm256_cvtph_ps(_mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+GATUN_INLINE vf vf_add(vf a, vf b) {
+    return _mm256_add_ps(a, b);
+}
+GATUN_INLINE vf vf_sub(vf a, vf b) {
+    return _mm256_sub_ps(a, b);
+}
+GATUN_INLINE vf vf_mul(vf a, vf b) {
+    return _mm256_mul_ps(a, b);
+}
+GATUN_INLINE vf vf_fma(vf a, vf b, vf c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+GATUN_INLINE vf vf_first(vf v, int n) {
+    return _mm256_and_ps(v, _mm256_castsi256_ps(vf_first_mask(n)));
+}
+GATUN_INLINE float vf_sum(vf v) {
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+GATUN_INLINE void vf_stream_fence(void) {
+    _mm_sfence();
+}
+GATUN_INLINE double vf_sqrt_f64(double d) {
+    return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(d)));
+}
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vector vocabulary for x86-64-v4: AVX-512 F, BW, CD, DQ, VL. */
+#ifndef GATUN_SIMD_AVX512_H
+#define GATUN_SIMD_AVX512_H
+
+#include <immintrin.h>
+
+typedef __m512 vf;
+
+#define VF_LANES 16
+#define VF_STREAM_BYTES 64
+
+GATUN_INLINE vf vf_zero(void) {
+    return _mm512_setzero_ps();
+}
+GATUN_INLINE vf vf_set(float s) {
+    return _mm512_set1_ps(s);
+}
+
+/* The first n lanes. */
+GATUN_INLINE __mmask16 vf_first_mask(int n) {
+    return (__mmask16)((1u << n) - 1u);
+}
+
+GATUN_INLINE vf vf_load(const float *p) {
+    return _mm512_loadu_ps(p);
+}
+GATUN_INLINE vf vf_load_first(const float *p, int n) {
+    return _mm512_maskz_loadu_ps(vf_first_mask(n), p);
+}
+GATUN_INLINE void vf_store(float *p, vf v) {
+    _mm512_storeu_ps(p, v);
+}
+GATUN_INLINE void vf_store_first(float *p, vf v, int n) {
+    _mm512_mask_storeu_ps(p, vf_first_mask(n), v);
+}
+GATUN_INLINE void vf_stream(float *p, vf v) {
+    _mm512_stream_ps(p, v);
+}
+
+GATUN_INLINE vf vf_widen_bf16(__m256i stored) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(stored), 16));
+}
+/* The nearest bf16 in the upper half of each lane; the lower half is rubbish. */
+GATUN_INLINE __m512i vf_nearest_bf16(vf v) {
+    __m512i bits = _mm512_castps_si512(v);
+    __m512i even = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(even, _mm512_set1_epi32(0x7fff)));
+    __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+    return _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+}
+GATUN_INLINE __m256i vf_narrow_bf16(vf v) {
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(vf_nearest_bf16(v), 16));
+}
+GATUN_INLINE vf vf_load_bf16(const uint16_t *p) {
+    return vf_widen_bf16(_mm256_loadu_si256((const __m256i *)p));
+}
+GATUN_INLINE vf vf_load_first_bf16(const uint16_t *p, int n) {
+    return vf_widen_bf16(_mm256_maskz_loadu_epi16(vf_first_mask(n), p));
+}
+GATUN_INLINE void vf_store_bf16(uint16_t *p, vf v) {
+    _mm256_storeu_si256((__m256i *)p, vf_narrow_bf16(v));
+}
+GATUN_INLINE void vf_store_first_bf16(uint16_t *p, vf v, int n) {
+    _mm256_mask_storeu_epi16(p, vf_first_mask(n), vf_narrow_bf16(v));
+}
+GATUN_INLINE void vf_stream_bf16(uint16_t *p, vf v) {
+    _mm256_stream_si256((__m256i *)p, vf_narrow_bf16(v));
+}
+GATUN_INLINE vf vf_round_bf16(vf v) {
+    __m512i upper = _mm512_set1_epi32((int)0xffff0000u);
+    return _mm512_castsi512_ps(_mm512_and_si512(vf_nearest_bf16(v), upper));
+}
+
+GATUN_INLINE vf vf_load_f16(const uint16_t *p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+}
+GATUN_INLINE vf vf_load_first_f16(const uint16_t *p, int n) {
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(vf_first_mask(n), p));
+}
+GATUN_INLINE void vf_store_f16(uint16_t *p, vf v) {
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+GATUN_INLINE void vf_store_first_f16(uint16_t *p, vf v, int n) {
+    _mm256_mask_storeu_epi16(p, vf_first_mask(n), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+GATUN_INLINE void vf_stream_f16(uint16_t *p, vf v) {
+    _mm256_stream_si256((__m256i *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+GATUN_INLINE vf vf_round_f16(vf v) {
+    return _mm512_cvtph_ps(_mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+GATUN_INLINE vf vf_add(vf a, vf b) {
+    return _mm512_add_ps(a, b);
+}
+GATUN_INLINE vf vf_sub(vf a, vf b) {
+    return _mm512_sub_ps(a, b);
+}
+GATUN_INLINE vf vf_mul(vf a, vf b) {
+    return _mm512_mul_ps(a, b);
+}
+GATUN_INLINE vf vf_fma(vf a, vf b, vf c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+GATUN_INLINE vf vf_first(vf v, int n) {
+    return _mm512_maskz_mov_ps(vf_first_mask(n), v);
+}
+GATUN_INLINE float vf_sum(vf v) {
+    __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+GATUN_INLINE void vf_stream_fence(void) {
+    _mm_sfence();
+}
+GATUN_INLINE double vf_sqrt_f64(double d) {
+    return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(d)));
+}
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vector vocabulary with one lane, in plain C: the contract that the other levels are tested against. */
+#ifndef GATUN_SIMD_SCALAR_H
+#define GATUN_SIMD_SCALAR_H
+
+#include "half.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#else
+#include <math.h>
+#endif
+
+typedef float vf;
+
+#define VF_LANES 1
+#define VF_STREAM_BYTES 4
+
+GATUN_INLINE vf vf_zero(void) {
+    return 0.0f;
+}
+GATUN_INLINE vf vf_set(float s) {
+    return s;
+}
+
+GATUN_INLINE vf vf_load(const float *p) {
+    return *p;
+}
+GATUN_INLINE vf vf_load_first(const float *p, int n) {
+    return n > 0 ? *p : 0.0f;
+}
+GATUN_INLINE void vf_store(float *p, vf v) {
+    *p = v;
+}
+GATUN_INLINE void vf_store_first(float *p, vf v, int n) {
+    if (n > 0) {
+        *p = v;
+    }
+}
+GATUN_INLINE void vf_stream(float *p, vf v) {
+    *p = v;
+}
+
+GATUN_INLINE vf vf_load_bf16(const uint16_t *p) {
+    return bf16_to_float(*p);
+}
+GATUN_INLINE vf vf_load_first_bf16(const uint16_t *p, int n) {
+    return n > 0 ? bf16_to_float(*p) : 0.0f;
+}
+GATUN_INLINE void vf_store_bf16(uint16_t *p, vf v) {
+    *p = bf16_from_float(v);
+}
+GATUN_INLINE void vf_store_first_bf16(uint16_t *p, vf v, int n) {
+    if (n > 0) {
+        *p = bf16_from_float(v);
+    }
+}
+GATUN_INLINE void vf_stream_bf16(uint16_t *p, vf v) {
+    *p = bf16_from_float(v);
+}
+GATUN_INLINE vf vf_round_bf16(vf v) {
+    return bf16_to_float(bf16_from_float(v));
+}
+
+GATUN_INLINE vf vf_load_f16(const uint16_t *p) {
+    return f16_to_float(*p);
+}
+GATUN_INLINE vf vf_load_first_f16(const uint16_t *p, int n) {
+    return n > 0 ? f16_to_float(*p) : 0.0f;
+}
+GATUN_INLINE void vf_store_f16(uint16_t *p, vf v) {
+    *p = f16_from_float(v);
+}
+GATUN_INLINE void vf_store_first_f16(uint16_t *p, vf v, int n) {
+    if (n > 0) {
+        *p = f16_from_float(v);
+    }
+}
+GATUN_INLINE void vf_stream_f16(uint16_t *p, vf v) {
+    *p = f16_from_float(v);
+}
+GATUN_INLINE vf vf_round_f16(vf v) {
+    return f16_to_float(f16_from_float(v));
+}
+
+GATUN_INLINE vf vf_add(vf a, vf b) {
+    return a + b;
+}
+GATUN_INLINE vf vf_sub(vf a, vf b) {
+    return a - b;
+}
+GATUN_INLINE vf vf_mul(vf a, vf b) {
+    return a * b;
+}
+GATUN_INLINE vf vf_fma(vf a, vf b, vf c) {
+    return a * b + c;
+}
+GATUN_INLINE vf vf_first(vf v, int n) {
+    return n > 0 ? v : 0.0f;
+}
+GATUN_INLINE float vf_sum(vf v) {
+    return v;
+}
+GATUN_INLINE void vf_stream_fence(void) {}
+
+/* Not sqrt(): without -fno-math-errno a compiler keeps a library call for negative arguments. */
+GATUN_INLINE double vf_sqrt_f64(double d) {
+#if defined(__SSE2__)
+    return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(d)));
+#elif defined(__aarch64__)
+    return vget_lane_f64(vsqrt_f64(vdup_n_f64(d)), 0);
+#else
+    return sqrt(d);
+#endif
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The vector vocabulary: what a kernel file may use of a level's instructions. A kernel written in it is compiled once
+ * for each level, with GATUN_LEVEL naming the level and GATUN_LEVEL_<NAME> defined.
+ *
+ * `vf` is a vector of VF_LANES floats. Every level's header defines, with the same meaning:
+ *
+ *   vf_zero()  vf_set(s)                     all lanes 0, all lanes s
+ *   vf_load(p)  vf_store(p, v)               VF_LANES floats, no alignment assumed
+ *   vf_load_first(p, n)                      the first n lanes, 0 <= n < VF_LANES, from p; the others 0. Reads n elements
+ *   vf_store_first(p, v, n)                  writes the first n lanes only
+ *   vf_stream(p, v)                          a store that bypasses the caches; p aligned to VF_STREAM_BYTES
+ *   vf_load_bf16, vf_load_first_bf16, vf_store_bf16, vf_store_first_bf16, vf_stream_bf16, and the same for f16:
+ *                                            16-bit storage, widened exactly, rounded to nearest even; NaN stays NaN
+ *   vf_round_bf16(v)  vf_round_f16(v)        rounded to the 16-bit type and widened again
+ *   vf_add vf_sub vf_mul                     lane-wise
+ *   vf_fma(a, b, c)                          a * b + c: fused where the level has it, two roundings in scalar
+ *   vf_first(v, n)                           lanes n and above replaced by 0
+ *   vf_sum(v)                                sum of the lanes, in a fixed tree order
+ *   vf_stream_fence()                        orders vf_stream stores before what follows
+ *   vf_sqrt_f64(d)                           square root of one double
+ *
+ * The streaming stores of 16-bit types write VF_LANES * 2 bytes, to an address aligned to that.
+ */
+#ifndef GATUN_SIMD_H
+#define GATUN_SIMD_H
+
+#include <stdint.h>
+
+#define GATUN_INLINE static inline __attribute__((always_inline))
+
+/* gatun_concat(layer_norm_, avx2) and the like: the name of a symbol of this level. */
+#define GATUN_JOIN_(stem, level) stem##_##level
+#define GATUN_JOIN(stem, level) GATUN_JOIN_(stem, level)
+#define GATUN_AT_LEVEL(stem) GATUN_JOIN(stem, GATUN_LEVEL)
+
+#if defined(GATUN_LEVEL_SCALAR)
+#include "scalar.h"
+#elif defined(GATUN_LEVEL_AVX2)
+#include "avx2.h"
+#elif defined(GATUN_LEVEL_AVX512)
+#include "avx512.h"
+#elif defined(GATUN_LEVEL_NEON)
+#include "neon.h"
+#else
+#error "a kernel file is compiled for one level: define GATUN_LEVEL_<NAME>"
+#endif
+
+#endif
