@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vector vocabulary for the aarch64 baseline: NEON with FMA and conversions of binary16. */
+#ifndef GATUN_SIMD_NEON_H
+#define GATUN_SIMD_NEON_H
+
+#include <arm_neon.h>
+
+typedef float32x4_t vf;
+
+#define VF_LANES 4
+#define VF_STREAM_BYTES 16
+
+GATUN_INLINE vf vf_zero(void) {
+    return vdupq_n_f32(0.0f);
+}
+GATUN_INLINE vf vf_set(float s) {
+    return vdupq_n_f32(s);
+}
+
+/* All bits set in the first n lanes. */
+GATUN_INLINE uint32x4_t vf_first_mask(int n) {
+    static const int32_t lanes[VF_LANES] = {0, 1, 2, 3};
+    return vcltq_s32(vld1q_s32(lanes), vdupq_n_s32(n));
+}
+
+GATUN_INLINE vf vf_load(const float *p) {
+    return vld1q_f32(p);
+}
+/* NEON has no masked access: the first n elements go one by one. */
+GATUN_INLINE vf vf_load_first(const float *p, int n) {
+    vf v = vdupq_n_f32(0.0f);
+    if (n > 0) {
+        v = vld1q_lane_f32(p, v, 0);
+    }
+    if (n > 1) {
+        v = vld1q_lane_f32(p + 1, v, 1);
+    }
+    if (n > 2) {
+        v = vld1q_lane_f32(p + 2, v, 2);
+    }
+    return v;
+}
+GATUN_INLINE void vf_store(float *p, vf v) {
+    vst1q_f32(p, v);
+}
+GATUN_INLINE void vf_store_first(float *p, vf v, int n) {
+    if (n > 0) {
+        vst1q_lane_f32(p, v, 0);
+    }
+    if (n > 1) {
+        vst1q_lane_f32(p + 1, v, 1);
+    }
+    if (n > 2) {
+        vst1q_lane_f32(p + 2, v, 2);
+    }
+}
+/* Compilers offer no portable intrinsic for STNP, and it is no more than a hint. */
+GATUN_INLINE void vf_stream(float *p, vf v) {
+    vst1q_f32(p, v);
+}
+
+GATUN_INLINE uint16x4_t vf_load_first_16bit(const uint16_t *p, int n) {
+    uint16x4_t v = vdup_n_u16(0);
+    if (n > 0) {
+        v = vld1_lane_u16(p, v, 0);
+    }
+    if (n > 1) {
+        v = vld1_lane_u16(p + 1, v, 1);
+    }
+    if (n > 2) {
+        v = vld1_lane_u16(p + 2, v, 2);
+    }
+    return v;
+}
+GATUN_INLINE void vf_store_first_16bit(uint16_t *p, uint16x4_t v, int n) {
+    if (n > 0) {
+        vst1_lane_u16(p, v, 0);
+    }
+    if (n > 1) {
+        vst1_lane_u16(p + 1, v, 1);
+    }
+    if (n > 2) {
+        vst1_lane_u16(p + 2, v, 2);
+    }
+}
+
+GATUN_INLINE vf vf_widen_bf16(uint16x4_t stored) {
+    return vreinterpretq_f32_u32(vshll_n_u16(stored, 16));
+}
+/* The nearest bf16 in the upper half of each lane; the lower half is rubbish. */
+GATUN_INLINE uint32x4_t vf_nearest_bf16(vf v) {
+    uint32x4_t bits = vreinterpretq_u32_f32(v);
+    uint32x4_t even = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+    uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(even, vdupq_n_u32(0x7fff)));
+    uint32x4_t quiet = vorrq_u32(bits, vdupq_n_u32(0x400000));
+    return vbslq_u32(vceqq_f32(v, v), rounded, quiet);
+}
+GATUN_INLINE uint16x4_t vf_narrow_bf16(vf v) {
+    return vshrn_n_u32(vf_nearest_bf16(v), 16);
+}
+GATUN_INLINE vf vf_load_bf16(const uint16_t *p) {
+    return vf_widen_bf16(vld1_u16(p));
+}
+GATUN_INLINE vf vf_load_first_bf16(const uint16_t *p, int n) {
+    return vf_widen_bf16(vf_load_first_16bit(p, n));
+}
+GATUN_INLINE void vf_store_bf16(uint16_t *p, vf v) {
+    vst1_u16(p, vf_narrow_bf16(v));
+}
+GATUN_INLINE void vf_store_first_bf16(uint16_t *p, vf v, int n) {
+    vf_store_first_16bit(p, vf_narrow_bf16(v), n);
+}
+GATUN_INLINE void vf_stream_bf16(uint16_t *p, vf v) {
+    vst1_u16(p, vf_narrow_bf16(v));
+}
+GATUN_INLINE vf vf_round_bf16(vf v) {
+    return vreinterpretq_f32_u32(vandq_u32(vf_nearest_bf16(v), vdupq_n_u32(0xffff0000u)));
+}
+
+GATUN_INLINE vf vf_widen_f16(uint16x4_t stored) {
+    return vcvt_f32_f16(vreinterpret_f16_u16(stored));
+}
+GATUN_INLINE uint16x4_t vf_narrow_f16(vf v) {
+    return vreinterpret_u16_f16(vcvt_f16_f32(v));
+}
+GATUN_INLINE vf vf_load_f16(const uint16_t *p) {
+    return vf_widen_f16(vld1_u16(p));
+}
+GATUN_INLINE vf vf_load_first_f16(const uint16_t *p, int n) {
+    return vf_widen_f16(vf_load_first_16bit(p, n));
+}
+GATUN_INLINE void vf_store_f16(uint16_t *p, vf v) {
+    vst1_u16(p, vf_narrow_f16(v));
+}
+GATUN_INLINE void vf_store_first_f16(uint16_t *p, vf v, int n) {
+    vf_store_first_16bit(p, vf_narrow_f16(v), n);
+}
+GATUN_INLINE void vf_stream_f16(uint16_t *p, vf v) {
+    vst1_u16(p, vf_narrow_f16(v));
+}
+GATUN_INLINE vf vf_round_f16(vf v) {
+    return vcvt_f32_f16(vcvt_f16_f32(v));
+}
+
+GATUN_INLINE vf vf_add(vf a, vf b) {
+    return vaddq_f32(a, b);
+}
+GATUN_INLINE vf vf_sub(vf a, vf b) {
+    return vsubq_f32(a, b);
+}
+GATUN_INLINE vf vf_mul(vf a, vf b) {
+    return vmulq_f32(a, b);
+}
+GATUN_INLINE vf vf_fma(vf a, vf b, vf c) {
+    return vfmaq_f32(c, a, b);
+}
+GATUN_INLINE vf vf_first(vf v, int n) {
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), vf_first_mask(n)));
+}
+GATUN_INLINE float vf_sum(vf v) {
+    float32x2_t two = vadd_f32(vget_low_f32(v), vget_high_f32(v));
+    return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
+}
+GATUN_INLINE void vf_stream_fence(void) {}
+GATUN_INLINE double vf_sqrt_f64(double d) {
+    return vget_lane_f64(vsqrt_f64(vdup_n_f64(d)), 0);
+}
+
+#endif
