@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gatun.bindings;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/** Says why a file cannot be loaded as a library, which the JVM does not tell. */
+final class FileDiagnosis {
+
+    private static final byte[] ELF_MAGIC = {0x7f, 'E', 'L', 'F'};
+
+    private FileDiagnosis() {}
+
+    static void requireReadable(Path file) throws LoadFailure {
+        if (!Files.exists(file)) {
+            throw new LoadFailure(file.toString(), "no such file");
+        }
+        if (!Files.isRegularFile(file)) {
+            throw new LoadFailure(file.toString(), "not a file");
+        }
+        if (!Files.isReadable(file)) {
+            throw new LoadFailure(file.toString(), "this process has no permission to read it");
+        }
+    }
+
+    /** For a readable file that the dynamic linker refused. */
+    static String whyRefused(Path file) {
+        if (Files.exists(Path.of("/proc/self/maps")) && !isElf(file)) {
+            return "not a shared library: it does not begin like an ELF file";
+        }
+        String mountPoint = noexecMountPoint(file);
+        if (mountPoint != null) {
+            return "the file system "
+                    + mountPoint
+                    + " is mounted noexec, so no library can be loaded from it; set -D"
+                    + LoaderSettings.CACHE_DIRECTORY_PROPERTY
+                    + " or "
+                    + LoaderSettings.CACHE_DIRECTORY_VARIABLE
+                    + " to a folder on another file system";
+        }
+        return "the dynamic linker refused it: it is for another architecture, damaged, or needs a"
+                + " library or version that is missing (`ldd "
+                + file
+                + "` tells)";
+    }
+
+    private static boolean isElf(Path file) {
+        try (InputStream in = Files.newInputStream(file)) {
+            return Arrays.equals(in.readNBytes(ELF_MAGIC.length), ELF_MAGIC);
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static String noexecMountPoint(Path file) {
+        Path mounts = Path.of("/proc/self/mounts");
+        try {
+            return Files.isReadable(mounts)
+                    ? noexecMountPoint(
+                            file.toRealPath(),
+                            Files.readString(mounts, StandardCharsets.UTF_8).lines().toList())
+                    : null;
+        } catch (IOException e) {
+            return null;
+        }
+    }
+
+    /**
+     * @param file an absolute path without symbolic links
+     * @param mounts lines of /proc/self/mounts: device, mount point, type, options
+     * @return the mount point that holds the file if it is mounted noexec, else null
+     */
+    static String noexecMountPoint(Path file, Iterable<String> mounts) {
+        String holder = null;
+        boolean noexec = false;
+        for (String line : mounts) {
+            String[] fields = line.split(" ");
+            if (fields.length < 4) {
+                continue;
+            }
+            String point = fields[1].replace("\\040", " ");
+            // Later mounts hide earlier ones at the same place.
+            if (file.startsWith(point) && (holder == null || point.length() >= holder.length())) {
+                holder = point;
+                noexec = Arrays.asList(fields[3].split(",")).contains("noexec");
+            }
+        }
+        return noexec ? holder : null;
+    }
+}
