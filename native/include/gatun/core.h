@@ -81,9 +81,9 @@ GATUN_API int gatun_no_op(void);
  *   device_index  which GPU; 0 for the CPU
  *   isa           gatun_isa, an upper bound for the level of the CPU kernels; GATUN_ISA_BEST for none. The environment
  *                 variable GATUN_ISA (scalar, avx2, avx512, avx512vnni, neon) caps it further.
- *   threads       how many threads a call may use, the caller included; 0 takes GATUN_THREADS from the environment or,
- *                 without it, as many as this process may run at once (affinity and cgroup quota). Never more than that
- *                 number are started. With 1 the context never creates a thread, locks or waits.
+ *   threads       how many threads a call may use, the caller included; 0 for as many as this process may run at once
+ *                 (affinity and cgroup quota; GATUN_THREADS in the environment, 1 .. 1024, takes their place). A greater
+ *                 number is cut to that. With 1 the context never creates a thread, locks or waits.
  *   context       receives the new context, or NULL on failure
  * GATUN_INVALID_ARGUMENT, GATUN_OUT_OF_MEMORY; GATUN_UNAVAILABLE when the backend or the requested level is not there.
  */
@@ -93,6 +93,7 @@ GATUN_API int gatun_context_create(int backend, int device_index, int isa, int t
 /* Ends the context's threads and frees it. No call may be inside it. NULL is a no-op. */
 GATUN_API int gatun_context_destroy(gatun_context *context);
 
+/* What was chosen; -1 for NULL. */
 GATUN_API int gatun_context_backend(const gatun_context *context); /* gatun_backend, never AUTO */
 GATUN_API int gatun_context_isa(const gatun_context *context);     /* gatun_isa of its CPU kernels */
 GATUN_API int gatun_context_threads(const gatun_context *context); /* the most threads a call uses */

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The entry points of the normalization family: argument checks, and the split of the work over threads. */
+#include <math.h>
+#include <stdint.h>
+
+#include "../core/context.h"
+#include "../core/message.h"
+#include "norm_kernels.h"
+
+/* Rows longer than this are shared by the threads, in segments. Both are fixed, since results depend on them. */
+#define LONG_ROW 65536
+#define SEGMENT 16384
+
+/* Memory traffic below which waking a thread costs more than it brings, and the traffic of one task. */
+#define SHARED_BYTES (256LL << 10)
+#define TASK_BYTES (128LL << 10)
+
+/* Footprint from which rows are no longer in the level-1 cache when their turn comes. */
+#define PREFETCH_BYTES (32LL << 10)
+
+/* Where the sentence about a bad argument goes. */
+typedef struct {
+    char *text;
+    long long bytes;
+} sink;
+
+#define REJECT(sink, ...) gatun_fail((sink).text, (sink).bytes, GATUN_INVALID_ARGUMENT, __VA_ARGS__)
+
+/* The bytes [begin, end) of an argument; empty where it is absent. */
+typedef struct {
+    const char *name;
+    uintptr_t begin, end;
+} extent;
+
+static bool overlap(extent a, extent b) {
+    return a.begin < b.end && b.begin < a.end;
+}
+
+static long long element_bytes(int dtype) {
+    return dtype == GATUN_F32 ? 4 : 2;
+}
+
+/* The extent of a [rows, columns] argument that must be there if `required`. */
+static int check_operand(const char *name, const void *p, bool required, long long rows, long long columns,
+                         long long stride, long long bytes, extent *range, sink sink) {
+    *range = (extent){name, 0, 0};
+    if (!p) {
+        return required ? REJECT(sink, "%s: expected %lld rows of %lld elements, but it is NULL", name, rows, columns)
+                        : GATUN_OK;
+    }
+    long long span;
+    if (__builtin_mul_overflow(rows - 1, stride, &span) || __builtin_add_overflow(span, columns, &span) ||
+        __builtin_mul_overflow(span, bytes, &span) || (uintptr_t)span > UINTPTR_MAX - (uintptr_t)p) {
+        return REJECT(sink, "%s: %lld rows with stride %lld are more than memory can hold", name, rows, stride);
+    }
+    if ((uintptr_t)p % (uintptr_t)bytes != 0) {
+        return REJECT(sink, "%s: expected an address that is a multiple of its element size %lld, but it is %p", name,
+                      bytes, p);
+    }
+    range->begin = (uintptr_t)p;
+    range->end = range->begin + (uintptr_t)span;
+    return GATUN_OK;
+}
+
+static int check_sizes(long long rows, long long columns, sink sink) {
+    if (rows < 0) {
+        return REJECT(sink, "rows: expected at least 0, but it is %lld", rows);
+    }
+    if (columns < 1) {
+        return REJECT(sink, "columns: expected at least 1, but it is %lld", columns);
+    }
+    return GATUN_OK;
+}
+
+static int check_stride(const char *name, long long stride, long long columns, sink sink) {
+    if (stride < columns) {
+        return REJECT(sink, "%s: expected at least the %lld columns, but it is %lld", name, columns, stride);
+    }
+    return GATUN_OK;
+}
+
+static int check_modes(const row_norm_arguments *a, sink sink) {
+    if (a->dtype != GATUN_F32 && a->dtype != GATUN_BF16 && a->dtype != GATUN_F16) {
+        return REJECT(sink, "dtype: expected F32, BF16 or F16, but it is %d", a->dtype);
+    }
+    if (a->parameter_dtype != GATUN_F32 && a->parameter_dtype != a->dtype) {
+        return REJECT(sink, "parameter_dtype: expected F32 or the dtype of x, but it is %d", a->parameter_dtype);
+    }
+    if (a->statistics_columns < 1 || a->statistics_columns > a->columns) {
+        return REJECT(sink, "statistics_columns: expected 1 to the %lld columns, but it is %lld", a->columns,
+                      a->statistics_columns);
+    }
+    if (!isfinite(a->weight_offset)) {
+        return REJECT(sink, "weight_offset: expected a finite number, but it is %g", (double)a->weight_offset);
+    }
+    if (!isfinite(a->eps) || a->eps < 0) {
+        return REJECT(sink, "eps: expected a finite number of at least 0, but it is %g", (double)a->eps);
+    }
+    if (a->eps_mode < GATUN_EPS_IN_SQRT || a->eps_mode > GATUN_EPS_CLAMP) {
+        return REJECT(sink, "eps_mode: expected a gatun_eps_mode, but it is %d", a->eps_mode);
+    }
+    if (a->cast_mode != GATUN_CAST_NONE && a->cast_mode != GATUN_CAST_LLAMA) {
+        return REJECT(sink, "cast_mode: expected a gatun_cast_mode, but it is %d", a->cast_mode);
+    }
+    return GATUN_OK;
+}
+
+static long long segments_of(long long columns) {
+    return columns / SEGMENT + (columns % SEGMENT != 0);
+}
+
+static long long scratch_bytes_of(long long columns) {
+    return columns > LONG_ROW ? segments_of(columns) * (long long)sizeof(row_moments) : 0;
+}
+
+static int check_memory(const row_norm_arguments *a, void *scratch, long long scratch_bytes, sink sink) {
+    enum { X, GAMMA, BETA, Y, MEAN, MEAN_LOW, RSTD, SCRATCH, OPERANDS };
+    extent e[OPERANDS];
+    long long bytes = element_bytes(a->dtype), parameter_bytes = element_bytes(a->parameter_dtype);
+    long long rows = a->rows, columns = a->columns, needed = scratch_bytes_of(columns);
+    int status;
+    if ((status = check_operand("x", a->x, true, rows, columns, a->x_stride, bytes, &e[X], sink)) ||
+        (status = check_operand("gamma", a->gamma, false, 1, columns, columns, parameter_bytes, &e[GAMMA], sink)) ||
+        (status = check_operand("beta", a->beta, false, 1, columns, columns, parameter_bytes, &e[BETA], sink)) ||
+        (status = check_operand("y", a->y, true, rows, columns, a->y_stride, bytes, &e[Y], sink)) ||
+        (status = check_operand("mean", a->mean, false, 1, rows, rows, 4, &e[MEAN], sink)) ||
+        (status = check_operand("mean_low", a->mean_low, false, 1, rows, rows, 4, &e[MEAN_LOW], sink)) ||
+        (status = check_operand("rstd", a->rstd, false, 1, rows, rows, 4, &e[RSTD], sink))) {
+        return status;
+    }
+    e[SCRATCH] = (extent){"scratch", 0, 0};
+    if (needed > 0) {
+        if (!scratch || scratch_bytes < needed || (uintptr_t)scratch % 8 != 0) {
+            return REJECT(sink, "scratch: expected %lld bytes at a multiple of 8, but it is %lld at %p", needed,
+                          scratch ? scratch_bytes : 0, scratch);
+        }
+        e[SCRATCH].begin = (uintptr_t)scratch;
+        e[SCRATCH].end = e[SCRATCH].begin + (uintptr_t)needed;
+    }
+    bool in_place = a->x == a->y && a->x_stride == a->y_stride;
+    for (int output = Y; output < OPERANDS; output++) {
+        for (int other = X; other < output; other++) {
+            if (overlap(e[output], e[other]) && !(output == Y && other == X && in_place)) {
+                return REJECT(sink, "%s: overlaps %s", e[output].name, e[other].name);
+            }
+        }
+    }
+    return GATUN_OK;
+}
+
+/* What the tasks of a job share. */
+typedef struct {
+    const row_norm_kernel *kernel;
+    const row_norm_arguments *arguments;
+    long long rows_per_task;
+    long long row, columns; /* of a long row: which, and how many columns the pass covers */
+    row_moments *moments;
+    const row_scale *scale;
+} row_norm_job;
+
+static long long least(long long a, long long b) {
+    return a < b ? a : b;
+}
+
+static void rows_task(void *argument, long long index) {
+    const row_norm_job *job = argument;
+    long long begin = index * job->rows_per_task;
+    job->kernel->rows(job->arguments, begin, least(begin + job->rows_per_task, job->arguments->rows));
+}
+
+static void moments_task(void *argument, long long index) {
+    const row_norm_job *job = argument;
+    long long begin = index * SEGMENT;
+    job->moments[index] =
+        job->kernel->moments(job->arguments, job->row, begin, least(begin + SEGMENT, job->columns));
+}
+
+static void apply_task(void *argument, long long index) {
+    const row_norm_job *job = argument;
+    long long begin = index * SEGMENT;
+    job->kernel->apply(job->arguments, job->row, begin, least(begin + SEGMENT, job->columns), job->scale);
+}
+
+static void normalize_long_row(gatun_pool *pool, row_norm_job *job) {
+    const row_norm_arguments *a = job->arguments;
+    long long segments = segments_of(a->statistics_columns);
+    job->columns = a->statistics_columns;
+    gatun_pool_run(pool, segments, moments_task, job);
+    row_moments moments = job->moments[0];
+    for (long long s = 1; s < segments; s++) {
+        moments = merge_moments(moments, job->moments[s]);
+    }
+    row_scale scale = row_norm_scale(a, job->row, moments);
+    if (scale.exact) {
+        row_norm_exact(a, job->row, job->kernel->centered);
+        return;
+    }
+    job->scale = &scale;
+    job->columns = a->columns;
+    gatun_pool_run(pool, segments_of(a->columns), apply_task, job);
+}
+
+static void normalize(const gatun_context *context, const row_norm_kernel *kernel, row_norm_arguments *a,
+                      void *scratch) {
+    long long row_bytes = 2 * a->columns * element_bytes(a->dtype);
+    long long bytes = a->rows * row_bytes;
+    a->stream = a->x != a->y && bytes > context->last_level_cache;
+    a->prefetch = bytes > PREFETCH_BYTES;
+    row_norm_job job = {.kernel = kernel, .arguments = a, .moments = scratch};
+    if (a->columns > LONG_ROW) {
+        for (job.row = 0; job.row < a->rows; job.row++) {
+            normalize_long_row(context->pool, &job);
+        }
+    } else if (context->pool && bytes >= SHARED_BYTES) {
+        job.rows_per_task = row_bytes < TASK_BYTES ? TASK_BYTES / row_bytes : 1;
+        gatun_pool_run(context->pool, (a->rows + job.rows_per_task - 1) / job.rows_per_task, rows_task, &job);
+    } else {
+        kernel->rows(a, 0, a->rows);
+    }
+}
+
+static int check_and_normalize(const gatun_context *context, const row_norm_kernel *kernel, row_norm_arguments *a,
+                               void *scratch, long long scratch_bytes, sink sink) {
+    int status;
+    if ((status = check_sizes(a->rows, a->columns, sink)) || (status = check_modes(a, sink)) ||
+        (status = check_stride("x_stride", a->x_stride, a->columns, sink)) ||
+        (status = check_stride("y_stride", a->y_stride, a->columns, sink))) {
+        return status;
+    }
+    if (a->rows == 0) {
+        return GATUN_OK;
+    }
+    if ((status = check_memory(a, scratch, scratch_bytes, sink))) {
+        return status;
+    }
+    normalize(context, kernel, a, scratch);
+    return GATUN_OK;
+}
+
+int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns,
+                     const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset,
+                     float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *mean, float *mean_low,
+                     float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes) {
+    sink sink = {message, message_bytes};
+    if (!context) {
+        return REJECT(sink, "context: expected one, but it is NULL");
+    }
+    row_norm_arguments a = {.dtype = dtype,
+                            .parameter_dtype = parameter_dtype,
+                            .rows = rows,
+                            .columns = columns,
+                            .statistics_columns = columns,
+                            .x = x,
+                            .x_stride = x_stride,
+                            .gamma = gamma,
+                            .beta = beta,
+                            .weight_offset = weight_offset,
+                            .eps = eps,
+                            .eps_mode = eps_mode,
+                            .cast_mode = cast_mode,
+                            .y = y,
+                            .y_stride = y_stride,
+                            .mean = mean,
+                            .mean_low = mean_low,
+                            .rstd = rstd};
+    return check_and_normalize(context, context->kernels.layer_norm, &a, scratch, scratch_bytes, sink);
+}
+
+int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns,
+                   long long statistics_columns, const void *x, long long x_stride, const void *gamma,
+                   const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y,
+                   long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message,
+                   long long message_bytes) {
+    sink sink = {message, message_bytes};
+    if (!context) {
+        return REJECT(sink, "context: expected one, but it is NULL");
+    }
+    row_norm_arguments a = {.dtype = dtype,
+                            .parameter_dtype = parameter_dtype,
+                            .rows = rows,
+                            .columns = columns,
+                            .statistics_columns = statistics_columns,
+                            .x = x,
+                            .x_stride = x_stride,
+                            .gamma = gamma,
+                            .beta = beta,
+                            .weight_offset = weight_offset,
+                            .eps = eps,
+                            .eps_mode = eps_mode,
+                            .cast_mode = cast_mode,
+                            .y = y,
+                            .y_stride = y_stride,
+                            .rstd = rstd};
+    return check_and_normalize(context, context->kernels.rms_norm, &a, scratch, scratch_bytes, sink);
+}
+
+static int scratch_query(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes) {
+    if (!context || rows < 0 || columns < 1 || !scratch_bytes) {
+        return GATUN_INVALID_ARGUMENT;
+    }
+    *scratch_bytes = scratch_bytes_of(columns);
+    return GATUN_OK;
+}
+
+int gatun_layer_norm_scratch(const gatun_context *context, long long rows, long long columns,
+                             long long *scratch_bytes) {
+    return scratch_query(context, rows, columns, scratch_bytes);
+}
+
+int gatun_rms_norm_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes) {
+    return scratch_query(context, rows, columns, scratch_bytes);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From moments to the scale of a row, and the rows that float32 statistics cannot describe. */
+#include <float.h>
+
+#include "../simd/simd.h"
+#include "norm_kernels.h"
+
+/* Below this denominator the squares have lost bits to float32 underflow. */
+#define SMALLEST_DENOMINATOR 0x1p-50
+
+double row_norm_reciprocal(double mean_square, double count, float eps, int eps_mode) {
+    switch (eps_mode) {
+    case GATUN_EPS_ADD:
+        return 1.0 / (vf_sqrt_f64(mean_square) + (double)eps);
+    case GATUN_EPS_CLAMP: {
+        double norm = vf_sqrt_f64(count * mean_square);
+        return vf_sqrt_f64(count) / (norm < (double)eps ? (double)eps : norm); /* a NaN norm stays */
+    }
+    default:
+        return 1.0 / vf_sqrt_f64(mean_square + (double)eps);
+    }
+}
+
+static void save_statistics(const row_norm_arguments *a, long long row, double mean, double reciprocal) {
+    if (a->mean) {
+        a->mean[row] = (float)mean;
+    }
+    if (a->mean_low) {
+        a->mean_low[row] = (float)(mean - (double)(float)mean);
+    }
+    if (a->rstd) {
+        a->rstd[row] = (float)reciprocal;
+    }
+}
+
+row_scale row_norm_scale(const row_norm_arguments *a, long long row, row_moments moments) {
+    double mean_square = moments.squares / moments.count;
+    double reciprocal = row_norm_reciprocal(mean_square, moments.count, a->eps, a->eps_mode);
+    row_scale scale = {(float)moments.mean, (float)(moments.mean - (double)(float)moments.mean), (float)reciprocal,
+                       /* written so that NaN is exact too */
+                       !(mean_square <= DBL_MAX && reciprocal < 1 / SMALLEST_DENOMINATOR)};
+    if (!scale.exact) {
+        save_statistics(a, row, moments.mean, reciprocal);
+    }
+    return scale;
+}
+
+static double load(const void *p, long long index, int dtype) {
+    switch (dtype) {
+    case GATUN_BF16:
+        return (double)bf16_to_float(((const uint16_t *)p)[index]);
+    case GATUN_F16:
+        return (double)f16_to_float(((const uint16_t *)p)[index]);
+    default:
+        return (double)((const float *)p)[index];
+    }
+}
+
+static void store(void *p, long long index, int dtype, float value) {
+    switch (dtype) {
+    case GATUN_BF16:
+        ((uint16_t *)p)[index] = bf16_from_float(value);
+        break;
+    case GATUN_F16:
+        ((uint16_t *)p)[index] = f16_from_float(value);
+        break;
+    default:
+        ((float *)p)[index] = value;
+    }
+}
+
+static double rounded(double value, int dtype) {
+    switch (dtype) {
+    case GATUN_BF16:
+        return (double)vf_round_bf16((float)value);
+    case GATUN_F16:
+        return (double)vf_round_f16((float)value);
+    default:
+        return (double)(float)value;
+    }
+}
+
+void row_norm_exact(const row_norm_arguments *a, long long row, bool centered) {
+    long long element = a->dtype == GATUN_F32 ? 4 : 2;
+    const void *x = (const char *)a->x + row * a->x_stride * element;
+    void *y = (char *)a->y + row * a->y_stride * element;
+    double count = (double)a->statistics_columns;
+
+    double mean = 0;
+    if (centered) {
+        for (long long j = 0; j < a->statistics_columns; j++) {
+            mean += load(x, j, a->dtype);
+        }
+        mean /= count;
+    }
+    double squares = 0;
+    for (long long j = 0; j < a->statistics_columns; j++) {
+        double deviation = load(x, j, a->dtype) - mean;
+        squares += deviation * deviation;
+    }
+    double reciprocal = row_norm_reciprocal(squares / count, count, a->eps, a->eps_mode);
+    save_statistics(a, row, mean, reciprocal);
+
+    for (long long j = 0; j < a->columns; j++) {
+        double value = (load(x, j, a->dtype) - mean) * reciprocal;
+        if (a->cast_mode == GATUN_CAST_LLAMA) {
+            value = rounded(value, a->dtype);
+        }
+        if (a->gamma) {
+            value *= (double)a->weight_offset + load(a->gamma, j, a->parameter_dtype);
+        }
+        if (a->beta) {
+            value += load(a->beta, j, a->parameter_dtype);
+        }
+        store(y, j, a->dtype, (float)value);
+    }
+}
