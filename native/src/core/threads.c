@@ -8,6 +8,7 @@
  * `open` and then looks at `inside`. Both in sequentially consistent order, one of them sees the other. The same holds
  * for `sleepers` and `job` between a worker that goes to sleep and the caller that publishes.
  */
+#define _POSIX_C_SOURCE 200809L
 #include "threads.h"
 
 #include <pthread.h>

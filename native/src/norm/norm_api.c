@@ -22,9 +22,9 @@
 typedef struct {
     char *text;
     long long bytes;
-} sink;
+} message_buffer;
 
-#define REJECT(sink, ...) gatun_fail((sink).text, (sink).bytes, GATUN_INVALID_ARGUMENT, __VA_ARGS__)
+#define REJECT(to, ...) gatun_fail((to).text, (to).bytes, GATUN_INVALID_ARGUMENT, __VA_ARGS__)
 
 /* The bytes [begin, end) of an argument; empty where it is absent. */
 typedef struct {
@@ -42,19 +42,19 @@ static long long element_bytes(int dtype) {
 
 /* The extent of a [rows, columns] argument that must be there if `required`. */
 static int check_operand(const char *name, const void *p, bool required, long long rows, long long columns,
-                         long long stride, long long bytes, extent *range, sink sink) {
+                         long long stride, long long bytes, extent *range, message_buffer to) {
     *range = (extent){name, 0, 0};
     if (!p) {
-        return required ? REJECT(sink, "%s: expected %lld rows of %lld elements, but it is NULL", name, rows, columns)
+        return required ? REJECT(to, "%s: expected %lld rows of %lld elements, but it is NULL", name, rows, columns)
                         : GATUN_OK;
     }
     long long span;
     if (__builtin_mul_overflow(rows - 1, stride, &span) || __builtin_add_overflow(span, columns, &span) ||
         __builtin_mul_overflow(span, bytes, &span) || (uintptr_t)span > UINTPTR_MAX - (uintptr_t)p) {
-        return REJECT(sink, "%s: %lld rows with stride %lld are more than memory can hold", name, rows, stride);
+        return REJECT(to, "%s: %lld rows with stride %lld are more than memory can hold", name, rows, stride);
     }
     if ((uintptr_t)p % (uintptr_t)bytes != 0) {
-        return REJECT(sink, "%s: expected an address that is a multiple of its element size %lld, but it is %p", name,
+        return REJECT(to, "%s: expected an address that is a multiple of its element size %lld, but it is %p", name,
                       bytes, p);
     }
     range->begin = (uintptr_t)p;
@@ -62,45 +62,45 @@ static int check_operand(const char *name, const void *p, bool required, long lo
     return GATUN_OK;
 }
 
-static int check_sizes(long long rows, long long columns, sink sink) {
+static int check_sizes(long long rows, long long columns, message_buffer to) {
     if (rows < 0) {
-        return REJECT(sink, "rows: expected at least 0, but it is %lld", rows);
+        return REJECT(to, "rows: expected at least 0, but it is %lld", rows);
     }
     if (columns < 1) {
-        return REJECT(sink, "columns: expected at least 1, but it is %lld", columns);
+        return REJECT(to, "columns: expected at least 1, but it is %lld", columns);
     }
     return GATUN_OK;
 }
 
-static int check_stride(const char *name, long long stride, long long columns, sink sink) {
+static int check_stride(const char *name, long long stride, long long columns, message_buffer to) {
     if (stride < columns) {
-        return REJECT(sink, "%s: expected at least the %lld columns, but it is %lld", name, columns, stride);
+        return REJECT(to, "%s: expected at least the %lld columns, but it is %lld", name, columns, stride);
     }
     return GATUN_OK;
 }
 
-static int check_modes(const row_norm_arguments *a, sink sink) {
+static int check_modes(const row_norm_arguments *a, message_buffer to) {
     if (a->dtype != GATUN_F32 && a->dtype != GATUN_BF16 && a->dtype != GATUN_F16) {
-        return REJECT(sink, "dtype: expected F32, BF16 or F16, but it is %d", a->dtype);
+        return REJECT(to, "dtype: expected F32, BF16 or F16, but it is %d", a->dtype);
     }
     if (a->parameter_dtype != GATUN_F32 && a->parameter_dtype != a->dtype) {
-        return REJECT(sink, "parameter_dtype: expected F32 or the dtype of x, but it is %d", a->parameter_dtype);
+        return REJECT(to, "parameter_dtype: expected F32 or the dtype of x, but it is %d", a->parameter_dtype);
     }
     if (a->statistics_columns < 1 || a->statistics_columns > a->columns) {
-        return REJECT(sink, "statistics_columns: expected 1 to the %lld columns, but it is %lld", a->columns,
+        return REJECT(to, "statistics_columns: expected 1 to the %lld columns, but it is %lld", a->columns,
                       a->statistics_columns);
     }
     if (!isfinite(a->weight_offset)) {
-        return REJECT(sink, "weight_offset: expected a finite number, but it is %g", (double)a->weight_offset);
+        return REJECT(to, "weight_offset: expected a finite number, but it is %g", (double)a->weight_offset);
     }
     if (!isfinite(a->eps) || a->eps < 0) {
-        return REJECT(sink, "eps: expected a finite number of at least 0, but it is %g", (double)a->eps);
+        return REJECT(to, "eps: expected a finite number of at least 0, but it is %g", (double)a->eps);
     }
     if (a->eps_mode < GATUN_EPS_IN_SQRT || a->eps_mode > GATUN_EPS_CLAMP) {
-        return REJECT(sink, "eps_mode: expected a gatun_eps_mode, but it is %d", a->eps_mode);
+        return REJECT(to, "eps_mode: expected a gatun_eps_mode, but it is %d", a->eps_mode);
     }
     if (a->cast_mode != GATUN_CAST_NONE && a->cast_mode != GATUN_CAST_LLAMA) {
-        return REJECT(sink, "cast_mode: expected a gatun_cast_mode, but it is %d", a->cast_mode);
+        return REJECT(to, "cast_mode: expected a gatun_cast_mode, but it is %d", a->cast_mode);
     }
     return GATUN_OK;
 }
@@ -113,25 +113,25 @@ static long long scratch_bytes_of(long long columns) {
     return columns > LONG_ROW ? segments_of(columns) * (long long)sizeof(row_moments) : 0;
 }
 
-static int check_memory(const row_norm_arguments *a, void *scratch, long long scratch_bytes, sink sink) {
+static int check_memory(const row_norm_arguments *a, void *scratch, long long scratch_bytes, message_buffer to) {
     enum { X, GAMMA, BETA, Y, MEAN, MEAN_LOW, RSTD, SCRATCH, OPERANDS };
     extent e[OPERANDS];
     long long bytes = element_bytes(a->dtype), parameter_bytes = element_bytes(a->parameter_dtype);
     long long rows = a->rows, columns = a->columns, needed = scratch_bytes_of(columns);
     int status;
-    if ((status = check_operand("x", a->x, true, rows, columns, a->x_stride, bytes, &e[X], sink)) ||
-        (status = check_operand("gamma", a->gamma, false, 1, columns, columns, parameter_bytes, &e[GAMMA], sink)) ||
-        (status = check_operand("beta", a->beta, false, 1, columns, columns, parameter_bytes, &e[BETA], sink)) ||
-        (status = check_operand("y", a->y, true, rows, columns, a->y_stride, bytes, &e[Y], sink)) ||
-        (status = check_operand("mean", a->mean, false, 1, rows, rows, 4, &e[MEAN], sink)) ||
-        (status = check_operand("mean_low", a->mean_low, false, 1, rows, rows, 4, &e[MEAN_LOW], sink)) ||
-        (status = check_operand("rstd", a->rstd, false, 1, rows, rows, 4, &e[RSTD], sink))) {
+    if ((status = check_operand("x", a->x, true, rows, columns, a->x_stride, bytes, &e[X], to)) ||
+        (status = check_operand("gamma", a->gamma, false, 1, columns, columns, parameter_bytes, &e[GAMMA], to)) ||
+        (status = check_operand("beta", a->beta, false, 1, columns, columns, parameter_bytes, &e[BETA], to)) ||
+        (status = check_operand("y", a->y, true, rows, columns, a->y_stride, bytes, &e[Y], to)) ||
+        (status = check_operand("mean", a->mean, false, 1, rows, rows, 4, &e[MEAN], to)) ||
+        (status = check_operand("mean_low", a->mean_low, false, 1, rows, rows, 4, &e[MEAN_LOW], to)) ||
+        (status = check_operand("rstd", a->rstd, false, 1, rows, rows, 4, &e[RSTD], to))) {
         return status;
     }
     e[SCRATCH] = (extent){"scratch", 0, 0};
     if (needed > 0) {
         if (!scratch || scratch_bytes < needed || (uintptr_t)scratch % 8 != 0) {
-            return REJECT(sink, "scratch: expected %lld bytes at a multiple of 8, but it is %lld at %p", needed,
+            return REJECT(to, "scratch: expected %lld bytes at a multiple of 8, but it is %lld at %p", needed,
                           scratch ? scratch_bytes : 0, scratch);
         }
         e[SCRATCH].begin = (uintptr_t)scratch;
@@ -141,7 +141,7 @@ static int check_memory(const row_norm_arguments *a, void *scratch, long long sc
     for (int output = Y; output < OPERANDS; output++) {
         for (int other = X; other < output; other++) {
             if (overlap(e[output], e[other]) && !(output == Y && other == X && in_place)) {
-                return REJECT(sink, "%s: overlaps %s", e[output].name, e[other].name);
+                return REJECT(to, "%s: overlaps %s", e[output].name, e[other].name);
             }
         }
     }
@@ -220,17 +220,17 @@ static void normalize(const gatun_context *context, const row_norm_kernel *kerne
 }
 
 static int check_and_normalize(const gatun_context *context, const row_norm_kernel *kernel, row_norm_arguments *a,
-                               void *scratch, long long scratch_bytes, sink sink) {
+                               void *scratch, long long scratch_bytes, message_buffer to) {
     int status;
-    if ((status = check_sizes(a->rows, a->columns, sink)) || (status = check_modes(a, sink)) ||
-        (status = check_stride("x_stride", a->x_stride, a->columns, sink)) ||
-        (status = check_stride("y_stride", a->y_stride, a->columns, sink))) {
+    if ((status = check_sizes(a->rows, a->columns, to)) || (status = check_modes(a, to)) ||
+        (status = check_stride("x_stride", a->x_stride, a->columns, to)) ||
+        (status = check_stride("y_stride", a->y_stride, a->columns, to))) {
         return status;
     }
     if (a->rows == 0) {
         return GATUN_OK;
     }
-    if ((status = check_memory(a, scratch, scratch_bytes, sink))) {
+    if ((status = check_memory(a, scratch, scratch_bytes, to))) {
         return status;
     }
     normalize(context, kernel, a, scratch);
@@ -241,9 +241,9 @@ int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, lon
                      const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset,
                      float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *mean, float *mean_low,
                      float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes) {
-    sink sink = {message, message_bytes};
+    message_buffer to = {message, message_bytes};
     if (!context) {
-        return REJECT(sink, "context: expected one, but it is NULL");
+        return REJECT(to, "context: expected one, but it is NULL");
     }
     row_norm_arguments a = {.dtype = dtype,
                             .parameter_dtype = parameter_dtype,
@@ -263,7 +263,7 @@ int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, lon
                             .mean = mean,
                             .mean_low = mean_low,
                             .rstd = rstd};
-    return check_and_normalize(context, context->kernels.layer_norm, &a, scratch, scratch_bytes, sink);
+    return check_and_normalize(context, context->kernels.layer_norm, &a, scratch, scratch_bytes, to);
 }
 
 int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns,
@@ -271,9 +271,9 @@ int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long 
                    const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y,
                    long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message,
                    long long message_bytes) {
-    sink sink = {message, message_bytes};
+    message_buffer to = {message, message_bytes};
     if (!context) {
-        return REJECT(sink, "context: expected one, but it is NULL");
+        return REJECT(to, "context: expected one, but it is NULL");
     }
     row_norm_arguments a = {.dtype = dtype,
                             .parameter_dtype = parameter_dtype,
@@ -291,7 +291,7 @@ int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long 
                             .y = y,
                             .y_stride = y_stride,
                             .rstd = rstd};
-    return check_and_normalize(context, context->kernels.rms_norm, &a, scratch, scratch_bytes, sink);
+    return check_and_normalize(context, context->kernels.rms_norm, &a, scratch, scratch_bytes, to);
 }
 
 static int scratch_query(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes) {
