@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.gatun.conformance;
+
+import io.gatun.DType;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * An operation in one direction, described so that the conformance suite and {@code gatun run} need
+ * to know nothing else about it. A new operation is one class of this kind and one line of {@link
+ * Operations}. Immutable.
+ */
+public interface Operation {
+    /**
+     * The stem of the operation in every layer.
+     *
+     * @return such as {@code layer_norm}
+     */
+    String name();
+
+    /**
+     * Its direction.
+     *
+     * @return forward or backward
+     */
+    Direction direction();
+
+    /**
+     * The C function without {@code gatun_}, which is also the name of the case file and of the
+     * command.
+     *
+     * @return {@code layer_norm} forward, {@code layer_norm_backward} backward
+     */
+    default String function() {
+        return direction() == Direction.FORWARD ? name() : name() + "_" + direction().label();
+    }
+
+    /**
+     * One line for {@code --help}.
+     *
+     * @return the description
+     */
+    String description();
+
+    /**
+     * The tensors, inputs before outputs. The first one has extent {@link Operand.Extent#FULL} and
+     * storage {@link Operand.Storage#DATA}, and so has the first output, which may be computed in
+     * place of it.
+     *
+     * @return the operands
+     */
+    List<Operand> operands();
+
+    /**
+     * The scalar arguments.
+     *
+     * @return the settings
+     */
+    List<Setting> settings();
+
+    /**
+     * Computes, on the device of the tensors.
+     *
+     * @param arguments every needed operand, and those of the others that are wanted
+     * @throws IllegalArgumentException if the public API rejects the arguments
+     */
+    void run(Arguments arguments);
+
+    /**
+     * The planned checks on one data type.
+     *
+     * @param cases the case file of this operation
+     * @param dtype the data type
+     * @return the checks, grouped by shape
+     */
+    List<Check> checks(CaseFile cases, DType dtype);
+
+    /**
+     * The operand of a name.
+     *
+     * @param name the name
+     * @return the operand, if there is one
+     */
+    default Optional<Operand> operand(String name) {
+        return operands().stream().filter(o -> o.name().equals(name)).findFirst();
+    }
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.gatun.conformance;
+
+import java.util.List;
+import java.util.Optional;
+
+/** Every operation that Gatun computes. */
+public final class Operations {
+    private static final List<Operation> ALL =
+            List.of(new LayerNormForward(), new RmsNormForward());
+
+    private Operations() {}
+
+    /**
+     * All operations.
+     *
+     * @return the operations, in the order of reports
+     */
+    public static List<Operation> all() {
+        return ALL;
+    }
+
+    /**
+     * The operation of a C function.
+     *
+     * @param function its name without {@code gatun_}, such as {@code layer_norm}
+     * @return the operation, if there is one
+     */
+    public static Optional<Operation> find(String function) {
+        return ALL.stream().filter(o -> o.function().equals(function)).findFirst();
+    }
+}
