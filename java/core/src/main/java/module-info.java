@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Gatun for Java: native kernels on arrays and off-heap memory.
  */

@@ -4,6 +4,7 @@ package io.gatun.bindings;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.util.function.Consumer;
 
 /** Memory that native code allocated, as segments and strings. */
 public final class NativeMemory {
@@ -33,5 +34,15 @@ public final class NativeMemory {
     @SuppressWarnings("restricted")
     public static MemorySegment segment(long address, long bytes, Arena arena) {
         return MemorySegment.ofAddress(address).reinterpret(bytes, arena, null);
+    }
+
+    /**
+     * As {@link #segment(long, long, Arena)}, with an action that runs when the arena is closed. What
+     * the action refers to stays reachable as long as the segment does.
+     */
+    @SuppressWarnings("restricted")
+    public static MemorySegment segment(
+            long address, long bytes, Arena arena, Consumer<MemorySegment> onClose) {
+        return MemorySegment.ofAddress(address).reinterpret(bytes, arena, onClose);
     }
 }

@@ -1,6 +1,8 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 package io.gatun;
 
+import io.gatun.bindings.CoreFunctions;
+import io.gatun.bindings.NativeLibrary;
 import java.util.List;
 
 /** What this machine and this JVM offer to Gatun, and why something is missing. */
@@ -30,8 +32,9 @@ public final class Doctor {
      * @param buildHash hash of the sources and options it was built from
      * @param cpu the processor as one line
      * @param isaDetected the greatest level that processor and operating system support
-     * @param isaChosen the level that a default CPU device uses
+     * @param isaChosen the level that a default CPU device uses, or null if there can be none
      * @param threads how many threads a default CPU device uses
+     * @param cpuFailure why there can be no default CPU device, as when GATUN_ISA names no level; empty otherwise
      * @param kernels every CPU kernel of the library
      * @param gpu why there is no GPU device; empty when there is one
      */
@@ -43,6 +46,7 @@ public final class Doctor {
             Isa isaDetected,
             Isa isaChosen,
             int threads,
+            String cpuFailure,
             List<Kernel> kernels,
             String gpu) {}
 
@@ -52,7 +56,8 @@ public final class Doctor {
      * @param os operating system, with version
      * @param architecture processor architecture, as the JVM names it
      * @param jdk version and vendor of the JVM
-     * @param nativeAccess whether this module may call native code without a warning
+     * @param nativeAccess whether {@code --enable-native-access=io.gatun.bindings} (or ALL-UNNAMED on the class path) is
+     *     in effect, so that native code may be called without a warning
      * @param attempts every place where the library was looked for, in order
      * @param library the library, or null when it could not be loaded
      * @param failure why the library could not be loaded, or null
@@ -74,6 +79,40 @@ public final class Doctor {
      * @return what was found
      */
     public static Report report() {
-        throw new UnsupportedOperationException();
+        NativeLibrary library = NativeLibrary.get();
+        List<LoadAttempt> attempts = library.attempts().stream()
+                .map(attempt -> new LoadAttempt(attempt.source(), attempt.path(), attempt.outcome()))
+                .toList();
+        return new Report(
+                System.getProperty("os.name") + " " + System.getProperty("os.version"),
+                System.getProperty("os.arch"),
+                System.getProperty("java.vm.name") + " " + Runtime.version() + " of " + System.getProperty("java.vendor"),
+                library.getClass().getModule().isNativeAccessEnabled(),
+                attempts,
+                library.available() ? describe(library) : null,
+                library.available() ? null : library.failure());
+    }
+
+    private static Library describe(NativeLibrary library) {
+        Isa isa = null;
+        int threads = 0;
+        String failure = "";
+        try (Device device = Device.cpu()) {
+            isa = device.isa();
+            threads = device.threads();
+        } catch (GatunException | IllegalArgumentException unavailable) {
+            failure = unavailable.getMessage();
+        }
+        return new Library(
+                library.path(),
+                CoreFunctions.abiVersion(),
+                CoreFunctions.buildHash(),
+                NativeInformation.cpu(),
+                Isa.ofCode(CoreFunctions.isaDetected()),
+                isa,
+                threads,
+                failure,
+                NativeInformation.kernels(),
+                NativeInformation.gpuReason());
     }
 }

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gatun;
+
+import io.gatun.bindings.NativeHandle;
+
+/** A device of the native library whose memory is that of the host. */
+final class NativeKernels implements Kernels {
+    private final NativeContext context;
+    private final NativeHandle handle;
+    private final NormKernels norm;
+    private final String name;
+
+    NativeKernels(NativeContext context, String name) {
+        this.context = context;
+        this.name = name;
+        // The Cleaner holds the context until then, so the context must not hold the handle.
+        this.handle = new NativeHandle(context.threaded().address(), "device " + name, address -> context.release());
+        this.norm = new NativeNorm(context, handle);
+    }
+
+    @Override
+    public NormKernels norm() {
+        return norm;
+    }
+
+    @Override
+    public DeviceMemory allocate(long bytes) {
+        handle.acquire();
+        try {
+            return new NativeAllocation(context, Math.max(bytes, 1), "tensor of " + bytes + " bytes on device " + name);
+        } finally {
+            handle.release();
+        }
+    }
+
+    @Override
+    public void synchronize() {
+        // Kernels of the CPU have ended when their call returns; asking for a closed device is still an error.
+        handle.acquire();
+        handle.release();
+    }
+
+    @Override
+    public void close() {
+        handle.close();
+    }
+}

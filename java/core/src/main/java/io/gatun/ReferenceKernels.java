@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gatun;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The reference device: pure Java, float64 inside, one thread. Every other device is tested against it, so it is written
+ * to be read, not to be fast.
+ */
+final class ReferenceKernels implements Kernels {
+    private volatile boolean closed;
+
+    @Override
+    public NormKernels norm() {
+        if (closed) {
+            throw new IllegalStateException("device reference: expected an open device, but it was closed");
+        }
+        return ReferenceNorm.INSTANCE;
+    }
+
+    @Override
+    public DeviceMemory allocate(long bytes) {
+        if (closed) {
+            throw new IllegalStateException("device reference: expected an open device, but it was closed");
+        }
+        return new Memory(bytes);
+    }
+
+    @Override
+    public void synchronize() {}
+
+    @Override
+    public void close() {
+        closed = true;
+    }
+
+    /**
+     * Memory of a shared arena, which does all that is asked: the JDK checks each access, and native calls keep the arena
+     * open.
+     */
+    private static final class Memory implements DeviceMemory {
+        private final Arena arena = Arena.ofShared();
+        private final MemorySegment segment;
+
+        Memory(long bytes) {
+            segment = arena.allocate(bytes, 64);
+        }
+
+        @Override
+        public MemorySegment segment() {
+            return segment;
+        }
+
+        @Override
+        public MemorySegment operand() {
+            return segment;
+        }
+
+        @Override
+        public void acquire() {}
+
+        @Override
+        public void release() {}
+
+        @Override
+        public synchronized void close() {
+            if (arena.scope().isAlive()) {
+                arena.close();
+            }
+        }
+    }
+}
