@@ -11,11 +11,15 @@ import java.util.Arrays;
 /** Says why a file cannot be loaded as a library, which the JVM does not tell. */
 final class FileDiagnosis {
 
+    /** Where it exists, libraries are ELF files. */
+    private static final Path SELF = Path.of("/proc/self");
+
     private static final byte[] ELF_MAGIC = {0x7f, 'E', 'L', 'F'};
 
     private FileDiagnosis() {}
 
-    static void requireReadable(Path file) throws LoadFailure {
+    /** Fails for what the dynamic linker need not even be asked about. */
+    static void requireLibrary(Path file) throws LoadFailure {
         if (!Files.exists(file)) {
             throw new LoadFailure(file.toString(), "no such file");
         }
@@ -25,13 +29,14 @@ final class FileDiagnosis {
         if (!Files.isReadable(file)) {
             throw new LoadFailure(file.toString(), "this process has no permission to read it");
         }
+        if (Files.exists(SELF) && !isElf(file)) {
+            throw new LoadFailure(
+                    file.toString(), "not a shared library: it does not begin like an ELF file");
+        }
     }
 
-    /** For a readable file that the dynamic linker refused. */
+    /** For a library that the dynamic linker refused. */
     static String whyRefused(Path file) {
-        if (Files.exists(Path.of("/proc/self/maps")) && !isElf(file)) {
-            return "not a shared library: it does not begin like an ELF file";
-        }
         String mountPoint = noexecMountPoint(file);
         if (mountPoint != null) {
             return "the file system "
@@ -57,7 +62,7 @@ final class FileDiagnosis {
     }
 
     private static String noexecMountPoint(Path file) {
-        Path mounts = Path.of("/proc/self/mounts");
+        Path mounts = SELF.resolve("mounts");
         try {
             return Files.isReadable(mounts)
                     ? noexecMountPoint(

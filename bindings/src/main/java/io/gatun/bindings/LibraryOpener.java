@@ -18,7 +18,7 @@ final class LibraryOpener {
     private LibraryOpener() {}
 
     static OpenedLibrary open(Path file) throws LoadFailure {
-        FileDiagnosis.requireReadable(file);
+        FileDiagnosis.requireLibrary(file);
         try {
             return check(file.toString(), SymbolLookup.libraryLookup(file, Arena.global()));
         } catch (IllegalArgumentException refused) {

@@ -37,8 +37,8 @@ public final class NativeMemory {
     }
 
     /**
-     * As {@link #segment(long, long, Arena)}, with an action that runs when the arena is closed. What
-     * the action refers to stays reachable as long as the segment does.
+     * As {@link #segment(long, long, Arena)}, with an action that runs when the arena is closed.
+     * What the action refers to stays reachable as long as the segment does.
      */
     @SuppressWarnings("restricted")
     public static MemorySegment segment(
