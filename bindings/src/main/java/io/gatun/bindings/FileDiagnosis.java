@@ -2,7 +2,6 @@
 package io.gatun.bindings;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,8 +12,6 @@ final class FileDiagnosis {
 
     /** Where it exists, libraries are ELF files. */
     private static final Path SELF = Path.of("/proc/self");
-
-    private static final byte[] ELF_MAGIC = {0x7f, 'E', 'L', 'F'};
 
     private FileDiagnosis() {}
 
@@ -29,9 +26,20 @@ final class FileDiagnosis {
         if (!Files.isReadable(file)) {
             throw new LoadFailure(file.toString(), "this process has no permission to read it");
         }
-        if (Files.exists(SELF) && !isElf(file)) {
-            throw new LoadFailure(
-                    file.toString(), "not a shared library: it does not begin like an ELF file");
+        if (Files.exists(SELF)) {
+            requireElf(file);
+        }
+    }
+
+    private static void requireElf(Path file) throws LoadFailure {
+        String problem;
+        try {
+            problem = ElfFile.problem(file, Platform.current());
+        } catch (IOException e) {
+            problem = "cannot be read: " + e;
+        }
+        if (problem != null) {
+            throw new LoadFailure(file.toString(), problem);
         }
     }
 
@@ -47,18 +55,10 @@ final class FileDiagnosis {
                     + LoaderSettings.CACHE_DIRECTORY_VARIABLE
                     + " to a folder on another file system";
         }
-        return "the dynamic linker refused it: it is for another architecture, damaged, or needs a"
-                + " library or version that is missing (`ldd "
+        return "the dynamic linker refused it: it is damaged, or needs a library or a version that is"
+                + " missing; `ldd "
                 + file
-                + "` tells)";
-    }
-
-    private static boolean isElf(Path file) {
-        try (InputStream in = Files.newInputStream(file)) {
-            return Arrays.equals(in.readNBytes(ELF_MAGIC.length), ELF_MAGIC);
-        } catch (IOException e) {
-            return false;
-        }
+                + "` tells";
     }
 
     private static String noexecMountPoint(Path file) {

@@ -13,6 +13,8 @@ import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The library that -Dgatun.library.path names, and the library that the system finds. */
 class LibraryPathTest {
@@ -84,11 +86,31 @@ class LibraryPathTest {
         assertRefused(load(file), file.toString(), "not a shared library");
     }
 
-    @Test
-    void aTruncatedLibraryIsRefused() throws Exception {
+    @ParameterizedTest
+    @ValueSource(ints = {0, 3, 4, 63, 64, 100, 4096, 8192})
+    void aTruncatedLibraryIsRefusedAndNotMapped(int bytes) throws Exception {
         byte[] whole = Files.readAllBytes(library());
         Path file = folder.resolve("truncated.so");
-        Files.write(file, Arrays.copyOf(whole, whole.length / 2));
+        Files.write(file, Arrays.copyOf(whole, bytes));
+        assertRefused(load(file), file.toString(), bytes < 4 ? "not a shared library" : "damaged");
+    }
+
+    @Test
+    void aLibraryForAnotherArchitectureIsRefused() throws Exception {
+        Path file = library();
+        byte[] content = Files.readAllBytes(file);
+        content[18] = 8; // the ELF machine: MIPS
+        Files.write(file, content);
+        assertRefused(
+                load(file), file.toString(), "for another architecture: expected ELF machine");
+    }
+
+    @Test
+    void aLibraryThatNeedsAnotherIsRefusedByTheLinker() throws Exception {
+        Path file =
+                CLibrary.compile(
+                        folder.resolve("needy.so"),
+                        "int nowhere(void);\nint (*use)(void) = nowhere;\n");
         assertRefused(load(file), file.toString(), "the dynamic linker refused it");
     }
 
