@@ -15,9 +15,6 @@
 #define SHARED_BYTES (256LL << 10)
 #define TASK_BYTES (128LL << 10)
 
-/* Footprint from which rows are no longer in the level-1 cache when their turn comes. */
-#define PREFETCH_BYTES (32LL << 10)
-
 /* Where the sentence about a bad argument goes. */
 typedef struct {
     char *text;
@@ -26,24 +23,25 @@ typedef struct {
 
 #define REJECT(to, ...) gatun_fail((to).text, (to).bytes, GATUN_INVALID_ARGUMENT, __VA_ARGS__)
 
-/* The bytes [begin, end) of an argument; empty where it is absent. */
+/* The bytes [begin, end) of an argument. */
 typedef struct {
     const char *name;
     uintptr_t begin, end;
 } extent;
 
-static bool overlap(extent a, extent b) {
-    return a.begin < b.end && b.begin < a.end;
-}
+/* The arguments that are there: inputs first, then outputs. */
+typedef struct {
+    extent all[8];
+    int count;
+} extents;
 
 static long long element_bytes(int dtype) {
     return dtype == GATUN_F32 ? 4 : 2;
 }
 
-/* The extent of a [rows, columns] argument that must be there if `required`. */
-static int check_operand(const char *name, const void *p, bool required, long long rows, long long columns,
-                         long long stride, long long bytes, extent *range, message_buffer to) {
-    *range = (extent){name, 0, 0};
+/* Adds the extent of a [rows, columns] argument, which must be there if `required`. */
+static inline int add_operand(extents *operands, const char *name, const void *p, bool required, long long rows,
+                              long long columns, long long stride, long long bytes, message_buffer to) {
     if (!p) {
         return required ? REJECT(to, "%s: expected %lld rows of %lld elements, but it is NULL", name, rows, columns)
                         : GATUN_OK;
@@ -53,12 +51,11 @@ static int check_operand(const char *name, const void *p, bool required, long lo
         __builtin_mul_overflow(span, bytes, &span) || (uintptr_t)span > UINTPTR_MAX - (uintptr_t)p) {
         return REJECT(to, "%s: %lld rows with stride %lld are more than memory can hold", name, rows, stride);
     }
-    if ((uintptr_t)p % (uintptr_t)bytes != 0) {
+    if (((uintptr_t)p & (uintptr_t)(bytes - 1)) != 0) {
         return REJECT(to, "%s: expected an address that is a multiple of its element size %lld, but it is %p", name,
                       bytes, p);
     }
-    range->begin = (uintptr_t)p;
-    range->end = range->begin + (uintptr_t)span;
+    operands->all[operands->count++] = (extent){name, (uintptr_t)p, (uintptr_t)p + (uintptr_t)span};
     return GATUN_OK;
 }
 
@@ -113,35 +110,45 @@ static long long scratch_bytes_of(long long columns) {
     return columns > LONG_ROW ? segments_of(columns) * (long long)sizeof(row_moments) : 0;
 }
 
+static int check_scratch(extents *operands, void *scratch, long long scratch_bytes, long long needed,
+                         message_buffer to) {
+    if (needed == 0) {
+        return GATUN_OK;
+    }
+    if (!scratch || scratch_bytes < needed || (uintptr_t)scratch % 8 != 0) {
+        return REJECT(to, "scratch: expected %lld bytes at a multiple of 8, but it is %lld at %p", needed,
+                      scratch ? scratch_bytes : 0, scratch);
+    }
+    operands->all[operands->count++] = (extent){"scratch", (uintptr_t)scratch, (uintptr_t)scratch + (uintptr_t)needed};
+    return GATUN_OK;
+}
+
 static int check_memory(const row_norm_arguments *a, void *scratch, long long scratch_bytes, message_buffer to) {
-    enum { X, GAMMA, BETA, Y, MEAN, MEAN_LOW, RSTD, SCRATCH, OPERANDS };
-    extent e[OPERANDS];
     long long bytes = element_bytes(a->dtype), parameter_bytes = element_bytes(a->parameter_dtype);
-    long long rows = a->rows, columns = a->columns, needed = scratch_bytes_of(columns);
+    long long rows = a->rows, columns = a->columns;
+    extents operands;
+    operands.count = 0;
     int status;
-    if ((status = check_operand("x", a->x, true, rows, columns, a->x_stride, bytes, &e[X], to)) ||
-        (status = check_operand("gamma", a->gamma, false, 1, columns, columns, parameter_bytes, &e[GAMMA], to)) ||
-        (status = check_operand("beta", a->beta, false, 1, columns, columns, parameter_bytes, &e[BETA], to)) ||
-        (status = check_operand("y", a->y, true, rows, columns, a->y_stride, bytes, &e[Y], to)) ||
-        (status = check_operand("mean", a->mean, false, 1, rows, rows, 4, &e[MEAN], to)) ||
-        (status = check_operand("mean_low", a->mean_low, false, 1, rows, rows, 4, &e[MEAN_LOW], to)) ||
-        (status = check_operand("rstd", a->rstd, false, 1, rows, rows, 4, &e[RSTD], to))) {
+    if ((status = add_operand(&operands, "x", a->x, true, rows, columns, a->x_stride, bytes, to)) ||
+        (status = add_operand(&operands, "gamma", a->gamma, false, 1, columns, columns, parameter_bytes, to)) ||
+        (status = add_operand(&operands, "beta", a->beta, false, 1, columns, columns, parameter_bytes, to))) {
         return status;
     }
-    e[SCRATCH] = (extent){"scratch", 0, 0};
-    if (needed > 0) {
-        if (!scratch || scratch_bytes < needed || (uintptr_t)scratch % 8 != 0) {
-            return REJECT(to, "scratch: expected %lld bytes at a multiple of 8, but it is %lld at %p", needed,
-                          scratch ? scratch_bytes : 0, scratch);
-        }
-        e[SCRATCH].begin = (uintptr_t)scratch;
-        e[SCRATCH].end = e[SCRATCH].begin + (uintptr_t)needed;
+    const int inputs = operands.count;
+    if ((status = add_operand(&operands, "y", a->y, true, rows, columns, a->y_stride, bytes, to)) ||
+        (status = add_operand(&operands, "mean", a->mean, false, 1, rows, rows, 4, to)) ||
+        (status = add_operand(&operands, "mean_low", a->mean_low, false, 1, rows, rows, 4, to)) ||
+        (status = add_operand(&operands, "rstd", a->rstd, false, 1, rows, rows, 4, to)) ||
+        (status = check_scratch(&operands, scratch, scratch_bytes, scratch_bytes_of(columns), to))) {
+        return status;
     }
-    bool in_place = a->x == a->y && a->x_stride == a->y_stride;
-    for (int output = Y; output < OPERANDS; output++) {
-        for (int other = X; other < output; other++) {
-            if (overlap(e[output], e[other]) && !(output == Y && other == X && in_place)) {
-                return REJECT(to, "%s: overlaps %s", e[output].name, e[other].name);
+    const bool in_place = a->x == a->y && a->x_stride == a->y_stride;
+    for (int output = inputs; output < operands.count; output++) {
+        const extent *o = &operands.all[output];
+        for (int other = output == inputs && in_place; other < output; other++) {
+            const extent *e = &operands.all[other];
+            if (o->begin < e->end && e->begin < o->end) {
+                return REJECT(to, "%s: overlaps %s", o->name, e->name);
             }
         }
     }
@@ -204,8 +211,8 @@ static void normalize(const gatun_context *context, const row_norm_kernel *kerne
                       void *scratch) {
     long long row_bytes = 2 * a->columns * element_bytes(a->dtype);
     long long bytes = a->rows * row_bytes;
-    a->stream = a->x != a->y && bytes > context->last_level_cache;
-    a->prefetch = bytes > PREFETCH_BYTES;
+    a->prefetch = bytes > context->last_level_cache / 2; /* the other half is the neighbours' */
+    a->stream = a->prefetch && a->x != a->y; /* in place the lines of y are in the cache already */
     row_norm_job job = {.kernel = kernel, .arguments = a, .moments = scratch};
     if (a->columns > LONG_ROW) {
         for (job.row = 0; job.row < a->rows; job.row++) {

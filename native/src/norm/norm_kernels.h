@@ -19,8 +19,8 @@ typedef struct {
     void *y;
     long long y_stride;
     float *mean, *mean_low, *rstd;
+    bool prefetch; /* rows come from memory: fetch the next while working on these */
     bool stream;   /* y will not be read again before it has left the caches: bypass them */
-    bool prefetch; /* rows come from beyond the level-1 cache: fetch the next while working on this one */
 } row_norm_arguments;
 
 /* Count, mean and sum of squared deviations of some entries of a row; the mean of an RMSNorm is taken as 0. */

@@ -14,9 +14,15 @@
 #include "../simd/simd.h"
 #include "norm_kernels.h"
 
+/* Running sums side by side: as many as hide the latency of an addition, and fit into the registers. */
+#define SUMS 8
+#define SUMS_WITH_SQUARES 4
+#define CHUNK (64 * SUMS_WITH_SQUARES * VF_LANES)
+
+/* Vectors between two looks at whether more is to be fetched. */
 #define UNROLL 4
 #define BLOCK (UNROLL * VF_LANES)
-#define CHUNK (64 * BLOCK)
+
 #define LINE_BYTES 64
 
 GATUN_INLINE long long element_bytes(const int dtype) {
@@ -65,95 +71,136 @@ GATUN_INLINE vf round_to(vf v, const int dtype) {
     return dtype == GATUN_BF16 ? vf_round_bf16(v) : dtype == GATUN_F16 ? vf_round_f16(v) : v;
 }
 
-/* Fetches what a later row needs, as the current one's passes go along: a line for each block of a pass. */
+/*
+ * Brings the next group of rows towards the core while this one is worked on. Memory answers four streams a quarter
+ * faster than one, so a line of each of FETCH_STREAMS neighbouring pieces of the group is fetched in turn, at the pace
+ * at which the last pass of the statistics and the output pass consume rows: half of a row's lines in each.
+ */
+#define FETCH_STREAMS 4
 typedef struct {
-    const char *next, *end;
+    const char *next;  /* in the first stream */
+    long long between; /* bytes from one stream to the next */
+    long long lines;   /* left in each stream */
 } fetcher;
 
+/* The bytes of a pass that a call of `fetch` keeps up with. */
+#define FETCH_STEP (2 * FETCH_STREAMS * LINE_BYTES)
+
 GATUN_INLINE void fetch(fetcher *f) {
-    if (f->next < f->end) {
-        __builtin_prefetch(f->next, 0, 3);
+    if (f->lines > 0) {
+#pragma GCC unroll 4
+        for (int k = 0; k < FETCH_STREAMS; k++) {
+            __builtin_prefetch(f->next + k * f->between, 0, 2);
+        }
         f->next += LINE_BYTES;
+        f->lines--;
     }
+}
+
+/* What a vector of x adds to the running sums: itself, its square, or its deviation from a center and the square of it. */
+typedef enum { SUM, SQUARES, DEVIATIONS } statistic;
+
+typedef struct {
+    vf sums[SUMS], squares[SUMS];
+} running_sums;
+
+GATUN_INLINE void add(const statistic kind, vf v, running_sums *r, const int k) {
+    if (kind != SQUARES) {
+        r->sums[k] = vf_add(r->sums[k], v);
+    }
+    if (kind != SUM) {
+        r->squares[k] = vf_fma(v, v, r->squares[k]);
+    }
+}
+
+/* The sum of the vectors in a fixed tree order. */
+GATUN_INLINE float total(const vf *v, const int count) {
+    vf pairs[SUMS];
+#pragma GCC unroll 8
+    for (int k = 0; k < count; k++) {
+        pairs[k] = v[k];
+    }
+#pragma GCC unroll 4
+    for (int width = count / 2; width > 0; width /= 2) {
+#pragma GCC unroll 4
+        for (int k = 0; k < width; k++) {
+            pairs[k] = vf_add(pairs[k], pairs[k + width]);
+        }
+    }
+    return vf_sum(pairs[0]);
 }
 
 typedef struct {
-    vf lanes[UNROLL];
-} accumulator;
-
-GATUN_INLINE void clear(accumulator *a) {
-    for (int k = 0; k < UNROLL; k++) {
-        a->lanes[k] = vf_zero();
-    }
-}
-GATUN_INLINE float total(const accumulator *a) {
-    return vf_sum(vf_add(vf_add(a->lanes[0], a->lanes[1]), vf_add(a->lanes[2], a->lanes[3])));
-}
-
-/* What one vector of x adds to the running sums: v itself, or the deviation from a center and its square. */
-typedef enum { SUM, SQUARES, DEVIATIONS } statistic;
-
-GATUN_INLINE void add(const statistic kind, vf v, vf center, vf *sum, vf *squares) {
-    if (kind == DEVIATIONS) {
-        v = vf_sub(v, center);
-    }
-    if (kind != SQUARES) {
-        *sum = vf_add(*sum, v);
-    }
-    if (kind != SUM) {
-        *squares = vf_fma(v, v, *squares);
-    }
-}
+    float sum, squares;
+} chunk_sums;
 
 /* One pass over x[begin, end), at most a chunk. */
-GATUN_INLINE void accumulate(const statistic kind, const void *x, long long begin, long long end, float center,
-                             const int dtype, fetcher *ahead, float *sum, float *squares) {
-    accumulator sums, products;
-    clear(&sums);
-    clear(&products);
-    vf c = vf_set(center);
+GATUN_INLINE chunk_sums accumulate(const statistic kind, const void *x, long long begin, long long end, float center,
+                                   const int dtype, fetcher *ahead) {
+    const int count = kind == DEVIATIONS ? SUMS_WITH_SQUARES : SUMS;
+    const vf c = vf_set(center);
+    running_sums r;
+#pragma GCC unroll 8
+    for (int k = 0; k < count; k++) {
+        r.sums[k] = r.squares[k] = vf_zero();
+    }
+    const long long turn = count * VF_LANES;
+    const long long step = FETCH_STEP / element_bytes(dtype) / turn * turn;
     long long j = begin;
-    for (; j + BLOCK <= end; j += BLOCK) {
+    while (j + turn <= end) {
         fetch(ahead);
-#pragma GCC unroll 4
-        for (int k = 0; k < UNROLL; k++) {
-            add(kind, load(x, j + k * VF_LANES, dtype), c, &sums.lanes[k], &products.lanes[k]);
+        long long stop = j + step < end ? j + step : end;
+        for (; j + turn <= stop; j += turn) {
+#pragma GCC unroll 8
+            for (int k = 0; k < count; k++) {
+                vf v = load(x, j + k * VF_LANES, dtype);
+                add(kind, kind == DEVIATIONS ? vf_sub(v, c) : v, &r, k);
+            }
         }
     }
-    int k = 0;
-    for (; j + VF_LANES <= end; j += VF_LANES, k++) {
-        add(kind, load(x, j, dtype), c, &sums.lanes[k], &products.lanes[k]);
+    /* What is left is less than a turn of the loop: each vector has a running sum of its own. */
+#pragma GCC unroll 8
+    for (int k = 0; k < count; k++) {
+        if (j + VF_LANES <= end) {
+            vf v = load(x, j, dtype);
+            add(kind, kind == DEVIATIONS ? vf_sub(v, c) : v, &r, k);
+            j += VF_LANES;
+        }
     }
     if (j < end) {
         int n = (int)(end - j);
         vf v = load_first(x, j, n, dtype);
-        if (kind == DEVIATIONS) {
-            v = vf_first(vf_sub(v, c), n);
-        }
-        add(kind == DEVIATIONS ? SUM : kind, v, c, &sums.lanes[k], &products.lanes[k]);
-        if (kind == DEVIATIONS) {
-            products.lanes[k] = vf_fma(v, v, products.lanes[k]);
-        }
+        add(kind, kind == DEVIATIONS ? vf_first(vf_sub(v, c), n) : v, &r, 0);
     }
-    *sum = total(&sums);
-    *squares = total(&products);
+    return (chunk_sums){kind == SQUARES ? 0 : total(r.sums, count), kind == SUM ? 0 : total(r.squares, count)};
 }
 
-/* The corrected two-pass: the second pass also sums the deviations, which gives back what the mean lost by rounding. */
+/* Entries whose mean stands in for that of the chunk: its error is an eighth of their standard deviation or less. */
+#define SAMPLE (SUMS * VF_LANES > 64 ? SUMS * VF_LANES : 64)
+
+/*
+ * One pass about a center near the mean, then corrected by the mean deviation A / n. That is as good as a pass about the
+ * mean itself while A / n is small against the deviations, (A / n)^2 <= Q / 4n; else the pass is repeated about the mean
+ * that the first one found.
+ */
 GATUN_INLINE row_moments moments_about_mean(const void *x, long long begin, long long end, const int dtype,
                                             fetcher *ahead) {
     row_moments row = {0, 0, 0};
     for (long long j = begin; j < end; j += CHUNK) {
-        long long stop = j + CHUNK < end ? j + CHUNK : end;
-        float sum, squares, none;
-        fetcher nothing = {0, 0};
-        double count = (double)(stop - j);
-        accumulate(SUM, x, j, stop, 0, dtype, &nothing, &sum, &none);
-        float center = (float)((double)sum / count);
-        accumulate(DEVIATIONS, x, j, stop, center, dtype, ahead, &sum, &squares);
-        double low = (double)sum / count;
-        double rest = (double)squares - (double)sum * low;
-        row_moments chunk = {count, (double)center + low, rest < 0 ? 0 : rest};
+        const long long stop = j + CHUNK < end ? j + CHUNK : end;
+        const long long sample = stop - j < SAMPLE ? stop - j : SAMPLE;
+        const double count = (double)(stop - j);
+        fetcher nothing = {0};
+        float center = accumulate(SUM, x, j, j + sample, 0, dtype, &nothing).sum / (float)sample;
+        chunk_sums sums = accumulate(DEVIATIONS, x, j, stop, center, dtype, ahead);
+        double low = (double)sums.sum / count;
+        if (!(low * low * count <= 0.25 * (double)sums.squares)) {
+            center = (float)((double)center + low);
+            sums = accumulate(DEVIATIONS, x, j, stop, center, dtype, &nothing);
+            low = (double)sums.sum / count;
+        }
+        double squares = (double)sums.squares - (double)sums.sum * low;
+        row_moments chunk = {count, (double)center + low, squares < 0 ? 0 : squares};
         row = j == begin ? chunk : merge_moments(row, chunk);
     }
     return row;
@@ -161,13 +208,12 @@ GATUN_INLINE row_moments moments_about_mean(const void *x, long long begin, long
 
 GATUN_INLINE row_moments moments_about_zero(const void *x, long long begin, long long end, const int dtype,
                                             fetcher *ahead) {
-    double all = 0;
+    double squares = 0;
     for (long long j = begin; j < end; j += CHUNK) {
-        float none, squares;
-        accumulate(SQUARES, x, j, j + CHUNK < end ? j + CHUNK : end, 0, dtype, ahead, &none, &squares);
-        all += (double)squares;
+        long long stop = j + CHUNK < end ? j + CHUNK : end;
+        squares += (double)accumulate(SQUARES, x, j, stop, 0, dtype, ahead).squares;
     }
-    return (row_moments){(double)(end - begin), 0, all};
+    return (row_moments){(double)(end - begin), 0, squares};
 }
 
 GATUN_INLINE row_moments moments_of(const void *x, long long begin, long long end, const int dtype,
@@ -197,39 +243,52 @@ GATUN_INLINE vf affine(vf xh, vf gamma, vf beta, const output_vectors *o, const 
     }
     return form.beta ? vf_add(xh, beta) : xh;
 }
-GATUN_INLINE void output_vector(const row_norm_arguments *a, const void *x, void *y, long long j,
-                                const output_vectors *o, const output_form form) {
-    vf gamma = form.gamma ? load(a->gamma, j, form.parameter_dtype) : vf_zero();
-    vf beta = form.beta ? load(a->beta, j, form.parameter_dtype) : vf_zero();
-    store(y, j, affine(normalized(load(x, j, form.dtype), o, form), gamma, beta, o, form), form.dtype, form.stream);
+/* The operands of an output pass, held apart from the arguments so that no store can seem to change them. */
+typedef struct {
+    const void *x, *gamma, *beta;
+    void *y;
+} output_operands;
+
+GATUN_INLINE void output_vector(output_operands p, long long j, const output_vectors *o, const output_form form) {
+    vf gamma = form.gamma ? load(p.gamma, j, form.parameter_dtype) : vf_zero();
+    vf beta = form.beta ? load(p.beta, j, form.parameter_dtype) : vf_zero();
+    vf xh = normalized(load(p.x, j, form.dtype), o, form);
+    store(p.y, j, affine(xh, gamma, beta, o, form), form.dtype, form.stream);
 }
-GATUN_INLINE void output_first(const row_norm_arguments *a, const void *x, void *y, long long j, int n,
-                               const output_vectors *o, const output_form form) {
-    vf gamma = form.gamma ? load_first(a->gamma, j, n, form.parameter_dtype) : vf_zero();
-    vf beta = form.beta ? load_first(a->beta, j, n, form.parameter_dtype) : vf_zero();
-    vf xh = normalized(load_first(x, j, n, form.dtype), o, form);
-    store_first(y, j, affine(xh, gamma, beta, o, form), n, form.dtype);
+GATUN_INLINE void output_first(output_operands p, long long j, int n, const output_vectors *o,
+                               const output_form form) {
+    vf gamma = form.gamma ? load_first(p.gamma, j, n, form.parameter_dtype) : vf_zero();
+    vf beta = form.beta ? load_first(p.beta, j, n, form.parameter_dtype) : vf_zero();
+    vf xh = normalized(load_first(p.x, j, n, form.dtype), o, form);
+    store_first(p.y, j, affine(xh, gamma, beta, o, form), n, form.dtype);
 }
 
 /* Columns [begin, end). A streaming form is called with whole lines only. */
 GATUN_INLINE void output(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
-                         const row_scale *scale, fetcher *ahead, const output_form form) {
-    output_vectors o = {vf_set(scale->center), vf_set(-scale->center_low * scale->rstd), vf_set(scale->rstd),
-                        vf_set(a->weight_offset)};
+                         const row_scale *scale, fetcher *fetched, const output_form form) {
+    const output_vectors o = {vf_set(scale->center), vf_set(-scale->center_low * scale->rstd), vf_set(scale->rstd),
+                              vf_set(a->weight_offset)};
+    const output_operands p = {x, a->gamma, a->beta, y};
+    fetcher ahead = *fetched;
     long long j = begin;
-    for (; j + BLOCK <= end; j += BLOCK) {
-        fetch(ahead);
+    const long long step = FETCH_STEP / element_bytes(form.dtype) / BLOCK * BLOCK;
+    while (j + BLOCK <= end) {
+        fetch(&ahead);
+        long long stop = j + step < end ? j + step : end;
+        for (; j + BLOCK <= stop; j += BLOCK) {
 #pragma GCC unroll 4
-        for (int k = 0; k < UNROLL; k++) {
-            output_vector(a, x, y, j + k * VF_LANES, &o, form);
+            for (int k = 0; k < UNROLL; k++) {
+                output_vector(p, j + k * VF_LANES, &o, form);
+            }
         }
     }
     for (; j + VF_LANES <= end; j += VF_LANES) {
-        output_vector(a, x, y, j, &o, form);
+        output_vector(p, j, &o, form);
     }
     if (!form.stream && j < end) {
-        output_first(a, x, y, j, (int)(end - j), &o, form);
+        output_first(p, j, (int)(end - j), &o, form);
     }
+    *fetched = ahead;
 }
 
 /* The choices made at run time become constants of `output` one after the other. */
@@ -284,16 +343,19 @@ GATUN_INLINE void output_dtype(const row_norm_arguments *a, const void *x, void 
 typedef void output_function(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
                              const row_scale *scale, fetcher *ahead);
 
+/* Elements before the first whole line of y. */
+GATUN_INLINE long long lead_of(const void *y, const int dtype) {
+    return (-(long long)(uintptr_t)y & (LINE_BYTES - 1)) / element_bytes(dtype);
+}
+
 /* The output pass over [begin, end): where it streams, whole lines bypass the caches, and the ends are plain. */
-GATUN_INLINE void output_row(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
-                             const row_scale *scale, fetcher *ahead, const int dtype, output_function *plain,
-                             output_function *streaming) {
+GATUN_INLINE void output_columns(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
+                                 const row_scale *scale, fetcher *ahead, const int dtype, output_function *plain,
+                                 output_function *streaming) {
     if (a->stream) {
-        long long per_line = LINE_BYTES / element_bytes(dtype);
-        long long lead = (-(long long)(uintptr_t)element(y, begin, dtype) & (LINE_BYTES - 1)) / element_bytes(dtype);
-        if (begin + lead + per_line <= end) {
-            long long first = begin + lead;
-            long long last = end - (end - first) % per_line;
+        long long first = begin + lead_of(element(y, begin, dtype), dtype);
+        if (first + LINE_BYTES / element_bytes(dtype) <= end) {
+            long long last = end - (end - first) % (LINE_BYTES / element_bytes(dtype));
             if (begin < first) {
                 plain(a, x, y, begin, first, scale, ahead);
             }
@@ -313,22 +375,77 @@ GATUN_INLINE void *row_of_y(const row_norm_arguments *a, long long row, const in
     return (char *)a->y + row * a->y_stride * element_bytes(dtype);
 }
 
+/*
+ * Rows are worked on in groups: first the statistics of all, then the output pass over all, tile by tile of columns. So
+ * gamma and beta come from the level-1 cache for all but the first row, and the square root and division of one row hide
+ * behind the sums of the next. A long row without one of gamma and beta is a group of its own: what it would save there
+ * is less than what it loses when x leaves the level-1 cache between its two passes.
+ */
+#define GROUP_ROWS 4
+#define GROUP_BYTES (192LL << 10) /* of x: stays in the level-2 cache between the two passes */
+#define SHORT_ROW_BYTES 8192
+#define TILE_BYTES 4096          /* of x: with as much of y and of the parameters, it fits into the level-1 cache */
+#define STREAMED_TILE_BYTES 8192 /* streaming stores want to stay with a row for longer */
+
+GATUN_INLINE long long rows_of_group(const row_norm_arguments *a, const int dtype) {
+    long long bytes = a->columns * element_bytes(dtype);
+    if (bytes > SHORT_ROW_BYTES && !(a->gamma && a->beta)) {
+        return 1;
+    }
+    long long rows = GROUP_BYTES / bytes;
+    return rows < 1 ? 1 : rows < GROUP_ROWS ? rows : GROUP_ROWS;
+}
+
+/* The lines of the FETCH_STREAMS rows from `row` on; none where they are not all there or not to be fetched. */
+GATUN_INLINE fetcher fetch_rows(const row_norm_arguments *a, long long row, long long end, const int dtype) {
+    if (!a->prefetch || row + FETCH_STREAMS > end) {
+        return (fetcher){0};
+    }
+    long long bytes = a->columns * element_bytes(dtype);
+    return (fetcher){row_of_x(a, row, dtype), a->x_stride * element_bytes(dtype), (bytes + LINE_BYTES - 1) / LINE_BYTES};
+}
+
+GATUN_INLINE void normalize_group(const row_norm_arguments *a, long long begin, long long end, fetcher *ahead,
+                                  const int dtype, const bool centered, output_function *plain,
+                                  output_function *streaming) {
+    row_scale scales[GROUP_ROWS];
+    long long rows = end - begin;
+    for (long long k = 0; k < rows; k++) {
+        const void *x = row_of_x(a, begin + k, dtype);
+        scales[k] = row_norm_scale(a, begin + k, moments_of(x, 0, a->statistics_columns, dtype, centered, ahead));
+    }
+    const long long width = (a->stream ? STREAMED_TILE_BYTES : TILE_BYTES) / element_bytes(dtype);
+    for (long long tile = (a->columns - 1) / width * width; tile >= 0; tile -= width) {
+        for (long long k = 0; k < rows; k++) {
+            if (!scales[k].exact) {
+                void *y = row_of_y(a, begin + k, dtype);
+                long long lead = a->stream ? lead_of(y, dtype) : 0;
+                long long first = tile == 0 ? 0 : tile + lead, last = tile + width + lead;
+                last = last < a->columns ? last : a->columns;
+                if (first < last) {
+                    output_columns(a, row_of_x(a, begin + k, dtype), y, first, last, &scales[k], ahead, dtype, plain,
+                                   streaming);
+                }
+            }
+        }
+    }
+    for (long long k = 0; k < rows; k++) {
+        if (scales[k].exact) {
+            row_norm_exact(a, begin + k, centered);
+        }
+    }
+}
+
 GATUN_INLINE void normalize_rows(const row_norm_arguments *a, long long begin, long long end, const int dtype,
                                  const bool centered, output_function *plain, output_function *streaming) {
-    for (long long row = begin; row < end; row++) {
-        const void *x = row_of_x(a, row, dtype);
-        fetcher ahead = {0, 0};
-        if (a->prefetch && row + 1 < a->rows) {
-            ahead.next = row_of_x(a, row + 1, dtype);
-            ahead.end = ahead.next + a->columns * element_bytes(dtype);
+    const long long group = rows_of_group(a, dtype);
+    fetcher ahead = {0};
+    for (long long row = begin, fetched = begin; row < end; row += group) {
+        if (row >= fetched) {
+            fetched += FETCH_STREAMS;
+            ahead = fetch_rows(a, fetched, end, dtype);
         }
-        row_scale scale =
-            row_norm_scale(a, row, moments_of(x, 0, a->statistics_columns, dtype, centered, &ahead));
-        if (scale.exact) {
-            row_norm_exact(a, row, centered);
-        } else {
-            output_row(a, x, row_of_y(a, row, dtype), 0, a->columns, &scale, &ahead, dtype, plain, streaming);
-        }
+        normalize_group(a, row, row + group < end ? row + group : end, &ahead, dtype, centered, plain, streaming);
     }
     if (a->stream) {
         vf_stream_fence();
@@ -338,9 +455,9 @@ GATUN_INLINE void normalize_rows(const row_norm_arguments *a, long long begin, l
 GATUN_INLINE void apply_columns(const row_norm_arguments *a, long long row, long long begin, long long end,
                                 const row_scale *scale, const int dtype, output_function *plain,
                                 output_function *streaming) {
-    fetcher nothing = {0, 0};
-    output_row(a, row_of_x(a, row, dtype), row_of_y(a, row, dtype), begin, end, scale, &nothing, dtype, plain,
-               streaming);
+    fetcher nothing = {0};
+    output_columns(a, row_of_x(a, row, dtype), row_of_y(a, row, dtype), begin, end, scale, &nothing, dtype, plain,
+                   streaming);
     if (a->stream) {
         vf_stream_fence();
     }
@@ -369,7 +486,7 @@ GATUN_INLINE void apply_columns(const row_norm_arguments *a, long long row, long
         }                                                                                                              \
     }                                                                                                                  \
     static row_moments moments(const row_norm_arguments *a, long long row, long long begin, long long end) {           \
-        fetcher nothing = {0, 0};                                                                                      \
+        fetcher nothing = {0};                                                                                      \
         switch (a->dtype) {                                                                                            \
         case GATUN_BF16:                                                                                               \
             return moments_of(row_of_x(a, row, GATUN_BF16), begin, end, GATUN_BF16, is_centered, &nothing);            \
