@@ -4,11 +4,11 @@ package io.gatun;
 /**
  * How a CPU device is made.
  *
- * @param threads how many threads a call may use, the caller included; 0 takes the environment variable
- *     {@code GATUN_THREADS} or, without it, as many as this process may run at once. Results are the same bits for any
- *     number. With 1 the device never creates a thread.
- * @param isaCap the greatest instruction set level that may be used, or null for the best one. The environment variable
- *     {@code GATUN_ISA} caps it further.
+ * @param threads how many threads a call may use, the caller included; 0 takes the environment
+ *     variable {@code GATUN_THREADS} or, without it, as many as this process may run at once.
+ *     Results are the same bits for any number. With 1 the device never creates a thread.
+ * @param isaCap the greatest instruction set level that may be used, or null for the best one. The
+ *     environment variable {@code GATUN_ISA} caps it further.
  */
 public record CpuOptions(int threads, Isa isaCap) {
     /** All threads, best level. */
@@ -21,7 +21,8 @@ public record CpuOptions(int threads, Isa isaCap) {
      */
     public CpuOptions {
         if (threads < 0) {
-            throw new IllegalArgumentException("threads: expected at least 0, but it is " + threads);
+            throw new IllegalArgumentException(
+                    "threads: expected at least 0, but it is " + threads);
         }
     }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gatun;
 
-/**
- * How a value is stored. Kernels compute in float32 or wider, whatever the storage type.
- */
+/** How a value is stored. Kernels compute in float32 or wider, whatever the storage type. */
 public enum DType {
     /** IEEE 754 binary32, a Java {@code float}. */
     F32(0, 4),
@@ -35,7 +33,8 @@ public enum DType {
     }
 
     /**
-     * The value that 16 bits of this type stand for. Exact, since float32 holds every value of the 16-bit types.
+     * The value that 16 bits of this type stand for. Exact, since float32 holds every value of the
+     * 16-bit types.
      *
      * @param bits a stored value
      * @return the same value
@@ -50,7 +49,8 @@ public enum DType {
     }
 
     /**
-     * The nearest value of this 16-bit type, ties to even. Values beyond the range become infinite; NaN stays NaN.
+     * The nearest value of this 16-bit type, ties to even. Values beyond the range become infinite;
+     * NaN stays NaN.
      *
      * @param value any float
      * @return the bits to store
@@ -67,7 +67,8 @@ public enum DType {
     private static short toBfloat16(float value) {
         int bits = Float.floatToRawIntBits(value);
         if (value != value) {
-            // Cutting the payload could leave an empty fraction, which would be an infinity: the quiet bit keeps it NaN.
+            // Cutting the payload could leave an empty fraction, which would be an infinity: the
+            // quiet bit keeps it NaN.
             return (short) (bits >>> 16 | 0x40);
         }
         return (short) (bits + 0x7fff + (bits >>> 16 & 1) >>> 16);

@@ -13,11 +13,11 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Where kernels run. Every tensor belongs to a device, and all tensors of one call to the same one. A device may be used
- * by any number of threads at once.
+ * Where kernels run. Every tensor belongs to a device, and all tensors of one call to the same one.
+ * A device may be used by any number of threads at once.
  *
- * <p>{@link #open()} takes the best device there is; {@link #cpu()}, {@link #cuda(int)} and {@link #reference()} ask for
- * a particular one.
+ * <p>{@link #open()} takes the best device there is; {@link #cpu()}, {@link #cuda(int)} and {@link
+ * #reference()} ask for a particular one.
  */
 public final class Device implements AutoCloseable {
     private static final String PROPERTY = "gatun.device";
@@ -40,15 +40,17 @@ public final class Device implements AutoCloseable {
     }
 
     /**
-     * The best device there is: today the CPU, or the reference device where the native library cannot be loaded. In that
-     * case one warning of the {@link System.Logger} {@code io.gatun} says what was tried and why it failed.
+     * The best device there is: today the CPU, or the reference device where the native library
+     * cannot be loaded. In that case one warning of the {@link System.Logger} {@code io.gatun} says
+     * what was tried and why it failed.
      *
-     * <p>The system property {@code gatun.device} or, without it, the environment variable {@code GATUN_DEVICE} takes
-     * another one: {@code cpu}, {@code cuda:0} (any number), {@code reference}, or {@code auto} for the best. What is
-     * asked for in this way is an error if it cannot be had.
+     * <p>The system property {@code gatun.device} or, without it, the environment variable {@code
+     * GATUN_DEVICE} takes another one: {@code cpu}, {@code cuda:0} (any number), {@code reference},
+     * or {@code auto} for the best. What is asked for in this way is an error if it cannot be had.
      *
      * @return a new device
-     * @throws DeviceUnavailableException if the property or variable names a device that cannot be had
+     * @throws DeviceUnavailableException if the property or variable names a device that cannot be
+     *     had
      * @throws IllegalArgumentException if the property or variable names no device
      */
     public static Device open() {
@@ -78,7 +80,8 @@ public final class Device implements AutoCloseable {
                 Logger logger = System.getLogger("io.gatun");
                 logger.log(
                         Level.WARNING,
-                        "Kernels run in pure Java on the reference device, which is slow. " + unavailable.getMessage());
+                        "Kernels run in pure Java on the reference device, which is slow. "
+                                + unavailable.getMessage());
             }
             return reference();
         }
@@ -88,7 +91,8 @@ public final class Device implements AutoCloseable {
      * The CPU with all threads and the best instruction set level.
      *
      * @return a new device
-     * @throws DeviceUnavailableException if the native library cannot be loaded; the message holds every attempt
+     * @throws DeviceUnavailableException if the native library cannot be loaded; the message holds
+     *     every attempt
      */
     public static Device cpu() {
         return cpu(CpuOptions.DEFAULT);
@@ -99,14 +103,15 @@ public final class Device implements AutoCloseable {
      *
      * @param options number of threads and instruction set level
      * @return a new device
-     * @throws DeviceUnavailableException if the native library cannot be loaded (the message holds every attempt), or if
-     *     the level is of another architecture
+     * @throws DeviceUnavailableException if the native library cannot be loaded (the message holds
+     *     every attempt), or if the level is of another architecture
      */
     public static Device cpu(CpuOptions options) {
         Objects.requireNonNull(options, "options: expected CpuOptions, but it is null");
         requireLibrary("cpu");
         NativeContext context = NativeContext.create(NativeContext.BACKEND_CPU, 0, options);
-        return new Device("cpu", context.isa(), context.threads(), new NativeKernels(context, "cpu"));
+        return new Device(
+                "cpu", context.isa(), context.threads(), new NativeKernels(context, "cpu"));
     }
 
     /**
@@ -114,7 +119,8 @@ public final class Device implements AutoCloseable {
      *
      * @param index its number, from 0
      * @return never
-     * @throws DeviceUnavailableException always; the message holds what the native library says about GPUs
+     * @throws DeviceUnavailableException always; the message holds what the native library says
+     *     about GPUs
      * @throws IllegalArgumentException if the number is negative
      */
     public static Device cuda(int index) {
@@ -123,13 +129,18 @@ public final class Device implements AutoCloseable {
         }
         requireLibrary("cuda:" + index);
         String reason = NativeInformation.gpuReason();
-        throw new DeviceUnavailableException("Device cuda:" + index + " is not available: "
-                + (reason.isEmpty() ? "this version of the Java API has no kernels for GPUs" : reason));
+        throw new DeviceUnavailableException(
+                "Device cuda:"
+                        + index
+                        + " is not available: "
+                        + (reason.isEmpty()
+                                ? "this version of the Java API has no kernels for GPUs"
+                                : reason));
     }
 
     /**
-     * Pure Java with float64 inside, on the calling thread: slow, exact to the last rounding, and always there. What the
-     * other devices are tested against.
+     * Pure Java with float64 inside, on the calling thread: slow, exact to the last rounding, and
+     * always there. What the other devices are tested against.
      *
      * @return a new device
      */
@@ -140,7 +151,8 @@ public final class Device implements AutoCloseable {
     private static void requireLibrary(String device) {
         NativeLibrary library = NativeLibrary.get();
         if (!library.available()) {
-            throw new DeviceUnavailableException("Device " + device + " is not available: " + library.failure());
+            throw new DeviceUnavailableException(
+                    "Device " + device + " is not available: " + library.failure());
         }
     }
 
@@ -159,7 +171,8 @@ public final class Device implements AutoCloseable {
         Objects.requireNonNull(shape, "shape: expected the size of each dimension, but it is null");
         long[] sizes = shape.clone();
         Shapes.check(sizes);
-        return Tensor.of(this, dtype, kernels.allocate(Shapes.product(sizes) * dtype.bytes()), sizes);
+        return Tensor.of(
+                this, dtype, kernels.allocate(Shapes.product(sizes) * dtype.bytes()), sizes);
     }
 
     /**
@@ -182,27 +195,30 @@ public final class Device implements AutoCloseable {
      * @param bits its elements in row-major order; may hold more than the tensor needs
      * @param shape the size of each dimension
      * @return a view of the array
-     * @throws IllegalArgumentException if the type has not 16 bits, a size is negative, or the array is too short
+     * @throws IllegalArgumentException if the type has not 16 bits, a size is negative, or the
+     *     array is too short
      */
     public Tensor tensor(DType dtype, short[] bits, long... shape) {
         Objects.requireNonNull(dtype, "dtype: expected a DType, but it is null");
         Objects.requireNonNull(bits, "bits: expected a short[], but it is null");
         if (dtype.bytes() != Short.BYTES) {
-            throw new IllegalArgumentException("dtype: expected BF16 or F16 for a short[], but it is " + dtype);
+            throw new IllegalArgumentException(
+                    "dtype: expected BF16 or F16 for a short[], but it is " + dtype);
         }
         return Tensor.of(this, dtype, MemorySegment.ofArray(bits), "bits", shape);
     }
 
     /**
-     * A tensor over a memory segment, without a copy: off-heap of any arena, mapped, or any primitive array. A read-only
-     * segment makes a read-only tensor.
+     * A tensor over a memory segment, without a copy: off-heap of any arena, mapped, or any
+     * primitive array. A read-only segment makes a read-only tensor.
      *
      * @param dtype the type of its elements, in native byte order
-     * @param memory its elements in row-major order, from the beginning; may hold more than the tensor needs
+     * @param memory its elements in row-major order, from the beginning; may hold more than the
+     *     tensor needs
      * @param shape the size of each dimension
      * @return a view of the segment
-     * @throws IllegalArgumentException if a size is negative, or if the segment is too short or not aligned to the
-     *     elements
+     * @throws IllegalArgumentException if a size is negative, or if the segment is too short or not
+     *     aligned to the elements
      */
     public Tensor tensor(DType dtype, MemorySegment memory, long... shape) {
         Objects.requireNonNull(memory, "memory: expected a MemorySegment, but it is null");
@@ -210,21 +226,26 @@ public final class Device implements AutoCloseable {
     }
 
     /**
-     * A tensor over a buffer, direct or not, without a copy. A read-only buffer makes a read-only tensor.
+     * A tensor over a buffer, direct or not, without a copy. A read-only buffer makes a read-only
+     * tensor.
      *
      * @param dtype the type of its elements
-     * @param memory its elements in row-major order, from its position on, in native byte order; may hold more than the
-     *     tensor needs
+     * @param memory its elements in row-major order, from its position on, in native byte order;
+     *     may hold more than the tensor needs
      * @param shape the size of each dimension
      * @return a view of the buffer
-     * @throws IllegalArgumentException if the byte order is not the native one, a size is negative, or the buffer is too
-     *     short or not aligned to the elements
+     * @throws IllegalArgumentException if the byte order is not the native one, a size is negative,
+     *     or the buffer is too short or not aligned to the elements
      */
     public Tensor tensor(DType dtype, ByteBuffer memory, long... shape) {
         Objects.requireNonNull(memory, "memory: expected a ByteBuffer, but it is null");
         if (memory.order() != ByteOrder.nativeOrder()) {
-            throw new IllegalArgumentException("memory: expected a buffer of native byte order ("
-                    + ByteOrder.nativeOrder() + "), but it is " + memory.order() + "; set order(ByteOrder.nativeOrder())");
+            throw new IllegalArgumentException(
+                    "memory: expected a buffer of native byte order ("
+                            + ByteOrder.nativeOrder()
+                            + "), but it is "
+                            + memory.order()
+                            + "; set order(ByteOrder.nativeOrder())");
         }
         return Tensor.of(this, dtype, MemorySegment.ofBuffer(memory), "memory", shape);
     }
@@ -269,7 +290,8 @@ public final class Device implements AutoCloseable {
     }
 
     /**
-     * Waits until all kernels that were started on this device have ended. On the CPU they have when their call returns.
+     * Waits until all kernels that were started on this device have ended. On the CPU they have
+     * when their call returns.
      *
      * @throws IllegalStateException if this device was closed
      */
@@ -278,8 +300,8 @@ public final class Device implements AutoCloseable {
     }
 
     /**
-     * Ends the device; calling this again does nothing. Tensors that it allocated stay readable until they are closed,
-     * but no kernel can use them.
+     * Ends the device; calling this again does nothing. Tensors that it allocated stay readable
+     * until they are closed, but no kernel can use them.
      *
      * @throws IllegalStateException if a kernel is running; the device stays open then
      */

@@ -12,7 +12,8 @@ interface DeviceMemory {
     MemorySegment operand();
 
     /**
-     * Keeps the memory from being freed. Each call is followed by one {@link #release()} on the same thread.
+     * Keeps the memory from being freed. Each call is followed by one {@link #release()} on the
+     * same thread.
      *
      * @throws IllegalStateException if it was closed
      */

@@ -34,7 +34,8 @@ public final class Doctor {
      * @param isaDetected the greatest level that processor and operating system support
      * @param isaChosen the level that a default CPU device uses, or null if there can be none
      * @param threads how many threads a default CPU device uses
-     * @param cpuFailure why there can be no default CPU device, as when GATUN_ISA names no level; empty otherwise
+     * @param cpuFailure why there can be no default CPU device, as when GATUN_ISA names no level;
+     *     empty otherwise
      * @param kernels every CPU kernel of the library
      * @param gpu why there is no GPU device; empty when there is one
      */
@@ -56,8 +57,8 @@ public final class Doctor {
      * @param os operating system, with version
      * @param architecture processor architecture, as the JVM names it
      * @param jdk version and vendor of the JVM
-     * @param nativeAccess whether {@code --enable-native-access=io.gatun.bindings} (or ALL-UNNAMED on the class path) is
-     *     in effect, so that native code may be called without a warning
+     * @param nativeAccess whether {@code --enable-native-access=io.gatun.bindings} (or ALL-UNNAMED
+     *     on the class path) is in effect, so that native code may be called without a warning
      * @param attempts every place where the library was looked for, in order
      * @param library the library, or null when it could not be loaded
      * @param failure why the library could not be loaded, or null
@@ -80,13 +81,23 @@ public final class Doctor {
      */
     public static Report report() {
         NativeLibrary library = NativeLibrary.get();
-        List<LoadAttempt> attempts = library.attempts().stream()
-                .map(attempt -> new LoadAttempt(attempt.source(), attempt.path(), attempt.outcome()))
-                .toList();
+        List<LoadAttempt> attempts =
+                library.attempts().stream()
+                        .map(
+                                attempt ->
+                                        new LoadAttempt(
+                                                attempt.source(),
+                                                attempt.path(),
+                                                attempt.outcome()))
+                        .toList();
         return new Report(
                 System.getProperty("os.name") + " " + System.getProperty("os.version"),
                 System.getProperty("os.arch"),
-                System.getProperty("java.vm.name") + " " + Runtime.version() + " of " + System.getProperty("java.vendor"),
+                System.getProperty("java.vm.name")
+                        + " "
+                        + Runtime.version()
+                        + " of "
+                        + System.getProperty("java.vendor"),
                 library.getClass().getModule().isNativeAccessEnabled(),
                 attempts,
                 library.available() ? describe(library) : null,

@@ -2,8 +2,8 @@
 package io.gatun;
 
 /**
- * Where eps enters the reciprocal scale {@code r} of a row with mean square {@code ms} (about the mean in LayerNorm)
- * over {@code n} statistics columns.
+ * Where eps enters the reciprocal scale {@code r} of a row with mean square {@code ms} (about the
+ * mean in LayerNorm) over {@code n} statistics columns.
  */
 public enum EpsMode {
     /** {@code r = 1 / sqrt(ms + eps)}: LayerNorm, and the RMSNorm of LLaMA. */

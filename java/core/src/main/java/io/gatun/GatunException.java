@@ -2,7 +2,8 @@
 package io.gatun;
 
 /**
- * A failure inside Gatun that is not a wrong argument: a device that failed, or native memory that ran out.
+ * A failure inside Gatun that is not a wrong argument: a device that failed, or native memory that
+ * ran out.
  */
 public class GatunException extends RuntimeException {
     private static final long serialVersionUID = 1L;

@@ -2,7 +2,8 @@
 package io.gatun;
 
 /**
- * An instruction set level of the CPU kernels. On one architecture a later level includes the earlier ones.
+ * An instruction set level of the CPU kernels. On one architecture a later level includes the
+ * earlier ones.
  */
 public enum Isa {
     /** Plain C; every platform has it. */
@@ -44,6 +45,7 @@ public enum Isa {
                 return isa;
             }
         }
-        throw new IllegalArgumentException("code: expected the number of an instruction set level, but it is " + code);
+        throw new IllegalArgumentException(
+                "code: expected the number of an instruction set level, but it is " + code);
     }
 }

@@ -2,8 +2,9 @@
 package io.gatun;
 
 /**
- * What a device does. One accessor for each family of kernels; their arguments have been checked by the public classes,
- * but for what can change until the call: whether memory and device are still open.
+ * What a device does. One accessor for each family of kernels; their arguments have been checked by
+ * the public classes, but for what can change until the call: whether memory and device are still
+ * open.
  */
 interface Kernels {
     NormKernels norm();

@@ -10,22 +10,24 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongConsumer;
 
 /**
- * Memory from {@code gatun_allocate}, used in two ways. Kernels receive the bare address, guarded by a
- * {@link NativeHandle}, since that costs a few nanoseconds where a segment of a shared arena costs more in every call.
- * Users receive a segment of a shared arena of its own, so that a stale segment throws instead of reading freed memory.
+ * Memory from {@code gatun_allocate}, used in two ways. Kernels receive the bare address, guarded
+ * by a {@link NativeHandle}, since that costs a few nanoseconds where a segment of a shared arena
+ * costs more in every call. Users receive a segment of a shared arena of its own, so that a stale
+ * segment throws instead of reading freed memory.
  *
  * <p>{@link #close()} takes the two users away one after the other and frees last:
  *
  * <ol>
- *   <li>the handle: fails if a kernel is inside, and then nothing has changed; afterwards none can enter;
- *   <li>the arena: waits for accesses that are under way, and fails if a native call of the user's own holds the segment;
- *       the next {@code close()} goes on from here;
+ *   <li>the handle: fails if a kernel is inside, and then nothing has changed; afterwards none can
+ *       enter;
+ *   <li>the arena: waits for accesses that are under way, and fails if a native call of the user's
+ *       own holds the segment; the next {@code close()} goes on from here;
  *   <li>the memory, once: {@link Allocation} remembers it.
  * </ol>
  *
- * <p>Without a {@code close()} the Cleaner of the handle frees the memory. It must not do so while a user still has the
- * segment, so the arena holds the handle (by its clean-up action) and with it every segment does; and what the Cleaner
- * itself holds, the {@link Allocation}, refers to neither.
+ * <p>Without a {@code close()} the Cleaner of the handle frees the memory. It must not do so while
+ * a user still has the segment, so the arena holds the handle (by its clean-up action) and with it
+ * every segment does; and what the Cleaner itself holds, the {@link Allocation}, refers to neither.
  */
 final class NativeAllocation implements DeviceMemory {
     private final Allocation allocation;
@@ -40,7 +42,9 @@ final class NativeAllocation implements DeviceMemory {
         handle = new NativeHandle(address, name, allocation);
         arena = Arena.ofShared();
         NativeHandle kept = handle;
-        segment = NativeMemory.segment(address, bytes, arena, closed -> Reference.reachabilityFence(kept));
+        segment =
+                NativeMemory.segment(
+                        address, bytes, arena, closed -> Reference.reachabilityFence(kept));
         operand = NativeMemory.segment(address, bytes, Arena.global());
     }
 
@@ -80,7 +84,10 @@ final class NativeAllocation implements DeviceMemory {
         allocation.free();
     }
 
-    /** The memory itself. As the destructor of the handle it frees when the Cleaner runs it, not in a close(). */
+    /**
+     * The memory itself. As the destructor of the handle it frees when the Cleaner runs it, not in
+     * a close().
+     */
     private static final class Allocation implements LongConsumer {
         private final NativeContext context;
         private final long address;

@@ -8,9 +8,10 @@ import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The native contexts of one device. They are destroyed when the device is closed and the last memory that it allocated
- * has been freed, whichever comes last: so neither the order in which a user closes them nor that in which a Cleaner
- * finds them can free memory through a context that is gone.
+ * The native contexts of one device. They are destroyed when the device is closed and the last
+ * memory that it allocated has been freed, whichever comes last: so neither the order in which a
+ * user closes them nor that in which a Cleaner finds them can free memory through a context that is
+ * gone.
  */
 final class NativeContext {
     static final int BACKEND_CPU = 1;
@@ -19,7 +20,11 @@ final class NativeContext {
 
     /** For off-heap memory: uses all threads. */
     private final MemorySegment threaded;
-    /** For heap memory: never locks, waits or wakes a thread, as a critical call must not. May be the same context. */
+
+    /**
+     * For heap memory: never locks, waits or wakes a thread, as a critical call must not. May be
+     * the same context.
+     */
     private final MemorySegment callerOnly;
 
     private final ScratchPool scratch;
@@ -34,7 +39,8 @@ final class NativeContext {
     /**
      * Creates the contexts of a device.
      *
-     * @throws DeviceUnavailableException if there is no such device; with the reason of the native library
+     * @throws DeviceUnavailableException if there is no such device; with the reason of the native
+     *     library
      */
     static NativeContext create(int backend, int index, CpuOptions options) {
         int isa = options.isaCap() == null ? ISA_BEST : options.isaCap().code();
@@ -54,8 +60,15 @@ final class NativeContext {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
             MemorySegment message = arena.allocate(NativeStatus.MESSAGE_BYTES);
-            int status = CoreFunctions.contextCreate(
-                    backend, index, isa, threads, result, message, NativeStatus.MESSAGE_BYTES);
+            int status =
+                    CoreFunctions.contextCreate(
+                            backend,
+                            index,
+                            isa,
+                            threads,
+                            result,
+                            message,
+                            NativeStatus.MESSAGE_BYTES);
             if (status != NativeStatus.OK) {
                 NativeStatus.requireOk(status, message.getString(0));
             }
@@ -104,7 +117,9 @@ final class NativeContext {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
             MemorySegment message = arena.allocate(NativeStatus.MESSAGE_BYTES);
-            int status = CoreFunctions.allocate(context, bytes, result, message, NativeStatus.MESSAGE_BYTES);
+            int status =
+                    CoreFunctions.allocate(
+                            context, bytes, result, message, NativeStatus.MESSAGE_BYTES);
             if (status != NativeStatus.OK) {
                 NativeStatus.requireOk(status, message.getString(0));
             }
@@ -116,7 +131,10 @@ final class NativeContext {
         users.incrementAndGet();
     }
 
-    /** Called once for each user: the device, and each allocation. The last one destroys the contexts. */
+    /**
+     * Called once for each user: the device, and each allocation. The last one destroys the
+     * contexts.
+     */
     void release() {
         if (users.decrementAndGet() == 0) {
             scratch.close();

@@ -19,7 +19,9 @@ final class NativeInformation {
     static String cpu() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment text = arena.allocate(TEXT_BYTES);
-            NativeStatus.requireOk(CoreFunctions.cpuDescribe(text, TEXT_BYTES), "the processor has no description");
+            NativeStatus.requireOk(
+                    CoreFunctions.cpuDescribe(text, TEXT_BYTES),
+                    "the processor has no description");
             return text.getString(0);
         }
     }
@@ -28,7 +30,8 @@ final class NativeInformation {
     static String gpuReason() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment text = arena.allocate(TEXT_BYTES);
-            NativeStatus.requireOk(CoreFunctions.gpuReason(text, TEXT_BYTES), "GPUs could not be looked for");
+            NativeStatus.requireOk(
+                    CoreFunctions.gpuReason(text, TEXT_BYTES), "GPUs could not be looked for");
             return text.getString(0);
         }
     }
@@ -39,10 +42,12 @@ final class NativeInformation {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment operation = arena.allocate(ValueLayout.ADDRESS);
             MemorySegment isa = arena.allocate(ValueLayout.JAVA_INT);
-            while (CoreFunctions.kernelDescribe(kernels.size(), operation, isa) == NativeStatus.OK) {
-                kernels.add(new Doctor.Kernel(
-                        NativeMemory.string(operation.get(ValueLayout.ADDRESS, 0)),
-                        Isa.ofCode(isa.get(ValueLayout.JAVA_INT, 0))));
+            while (CoreFunctions.kernelDescribe(kernels.size(), operation, isa)
+                    == NativeStatus.OK) {
+                kernels.add(
+                        new Doctor.Kernel(
+                                NativeMemory.string(operation.get(ValueLayout.ADDRESS, 0)),
+                                Isa.ofCode(isa.get(ValueLayout.JAVA_INT, 0))));
             }
         }
         return List.copyOf(kernels);

@@ -14,7 +14,11 @@ final class NativeKernels implements Kernels {
         this.context = context;
         this.name = name;
         // The Cleaner holds the context until then, so the context must not hold the handle.
-        this.handle = new NativeHandle(context.threaded().address(), "device " + name, address -> context.release());
+        this.handle =
+                new NativeHandle(
+                        context.threaded().address(),
+                        "device " + name,
+                        address -> context.release());
         this.norm = new NativeNorm(context, handle);
     }
 
@@ -27,7 +31,8 @@ final class NativeKernels implements Kernels {
     public DeviceMemory allocate(long bytes) {
         handle.acquire();
         try {
-            return new NativeAllocation(context, Math.max(bytes, 1), "tensor of " + bytes + " bytes on device " + name);
+            return new NativeAllocation(
+                    context, Math.max(bytes, 1), "tensor of " + bytes + " bytes on device " + name);
         } finally {
             handle.release();
         }
@@ -35,7 +40,8 @@ final class NativeKernels implements Kernels {
 
     @Override
     public void synchronize() {
-        // Kernels of the CPU have ended when their call returns; asking for a closed device is still an error.
+        // Kernels of the CPU have ended when their call returns; asking for a closed device is
+        // still an error.
         handle.acquire();
         handle.release();
     }

@@ -8,12 +8,15 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Row normalization by the native library. Off-heap tensors go to it in one call; as soon as one tensor is on the heap,
- * the call is made in pieces on this thread (see {@link HeapCalls}). Both give the same bits, since a row is worked on in
- * the same way wherever it lies and whoever does it.
+ * Row normalization by the native library. Off-heap tensors go to it in one call; as soon as one
+ * tensor is on the heap, the call is made in pieces on this thread (see {@link HeapCalls}). Both
+ * give the same bits, since a row is worked on in the same way wherever it lies and whoever does
+ * it.
  */
 final class NativeNorm implements NormKernels {
-    /** Bytes between the parts of a slab are a multiple of this, so that each begins a cache line. */
+    /**
+     * Bytes between the parts of a slab are a multiple of this, so that each begins a cache line.
+     */
     private static final long ALIGNMENT = 64;
 
     private final NativeContext context;
@@ -28,25 +31,49 @@ final class NativeNorm implements NormKernels {
         this.context = context;
         this.handle = handle;
         this.heapCalls = HeapCalls.ofRowKernels(context.isa());
-        this.layerNormScratch = new ScratchSizes(NormFunctions::layerNormScratch, context.threaded());
+        this.layerNormScratch =
+                new ScratchSizes(NormFunctions::layerNormScratch, context.threaded());
         this.rmsNormScratch = new ScratchSizes(NormFunctions::rmsNormScratch, context.threaded());
-        this.layerNormHeapScratch = new ScratchSizes(NormFunctions::layerNormScratch, context.callerOnly());
-        this.rmsNormHeapScratch = new ScratchSizes(NormFunctions::rmsNormScratch, context.callerOnly());
+        this.layerNormHeapScratch =
+                new ScratchSizes(NormFunctions::layerNormScratch, context.callerOnly());
+        this.rmsNormHeapScratch =
+                new ScratchSizes(NormFunctions::rmsNormScratch, context.callerOnly());
     }
 
     @Override
     public void layerNorm(
-            Tensor x, Tensor gamma, Tensor beta, NormOptions options, Tensor y, NormStatistics statistics) {
-        forward(true, x, gamma, beta, options, y, statistics.mean(), statistics.meanLow(), statistics.rstd());
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            NormOptions options,
+            Tensor y,
+            NormStatistics statistics) {
+        forward(
+                true,
+                x,
+                gamma,
+                beta,
+                options,
+                y,
+                statistics.mean(),
+                statistics.meanLow(),
+                statistics.rstd());
     }
 
     @Override
     public void rmsNorm(
-            Tensor x, Tensor gamma, Tensor beta, NormOptions options, Tensor y, NormStatistics statistics) {
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            NormOptions options,
+            Tensor y,
+            NormStatistics statistics) {
         forward(false, x, gamma, beta, options, y, null, null, statistics.rstd());
     }
 
-    /** Layer normalization if centered, else RMS normalization, with everything it uses kept open. */
+    /**
+     * Layer normalization if centered, else RMS normalization, with everything it uses kept open.
+     */
     private void forward(
             boolean centered,
             Tensor x,
@@ -76,7 +103,12 @@ final class NativeNorm implements NormKernels {
             acquired = 7;
             if (x.rows == 0) {
                 requireOpen(x, gamma, beta, y, mean, meanLow, rstd);
-            } else if (onHeap(x) | onHeap(y) | onHeap(gamma) | onHeap(beta) | onHeap(mean) | onHeap(meanLow)
+            } else if (onHeap(x)
+                    | onHeap(y)
+                    | onHeap(gamma)
+                    | onHeap(beta)
+                    | onHeap(mean)
+                    | onHeap(meanLow)
                     | onHeap(rstd)) {
                 heap(centered, x, gamma, beta, options, y, mean, meanLow, rstd);
             } else {
@@ -179,7 +211,8 @@ final class NativeNorm implements NormKernels {
                         at(rstd, row),
                         scratch,
                         scratchBytes);
-                // Without a plain call in it, compiled code may run a loop of critical calls without ever stopping at
+                // Without a plain call in it, compiled code may run a loop of critical calls
+                // without ever stopping at
                 // a safepoint; the loop may be the caller's, so the last piece counts as well.
                 CoreFunctions.noOp();
             }
@@ -190,7 +223,10 @@ final class NativeNorm implements NormKernels {
         }
     }
 
-    /** Rows too long for a critical call: each is copied off-heap, worked on there, in place, and copied back. */
+    /**
+     * Rows too long for a critical call: each is copied off-heap, worked on there, in place, and
+     * copied back.
+     */
     private void staged(
             boolean centered,
             Tensor x,
@@ -261,11 +297,13 @@ final class NativeNorm implements NormKernels {
         return staged;
     }
 
-    private static MemorySegment stageStatistic(Tensor statistic, long row, MemorySegment memory, long offset) {
+    private static MemorySegment stageStatistic(
+            Tensor statistic, long row, MemorySegment memory, long offset) {
         return onHeap(statistic) ? memory.asSlice(offset, DType.F32.bytes()) : at(statistic, row);
     }
 
-    private static void unstageStatistic(Tensor statistic, long row, MemorySegment memory, long offset) {
+    private static void unstageStatistic(
+            Tensor statistic, long row, MemorySegment memory, long offset) {
         if (onHeap(statistic)) {
             MemorySegment.copy(
                     memory, offset, statistic.operand, row * DType.F32.bytes(), DType.F32.bytes());
@@ -276,12 +314,16 @@ final class NativeNorm implements NormKernels {
     private static void copy(MemorySegment from, MemorySegment to) {
         long bytes = from.byteSize();
         for (long offset = 0; offset < bytes; offset += HeapCalls.COPY_BYTES) {
-            MemorySegment.copy(from, offset, to, offset, Math.min(HeapCalls.COPY_BYTES, bytes - offset));
+            MemorySegment.copy(
+                    from, offset, to, offset, Math.min(HeapCalls.COPY_BYTES, bytes - offset));
             CoreFunctions.noOp();
         }
     }
 
-    /** One native call. The sentence that says why it failed is fetched by a second one, on failure only. */
+    /**
+     * One native call. The sentence that says why it failed is fetched by a second one, on failure
+     * only.
+     */
     private static void call(
             boolean centered,
             boolean critical,
@@ -302,16 +344,55 @@ final class NativeNorm implements NormKernels {
             MemorySegment rstd,
             MemorySegment scratch,
             long scratchBytes) {
-        int status = call(
-                centered, critical, context, dtype, parameterType, rows, columns, options, x, xStride, gamma, beta, y,
-                yStride, mean, meanLow, rstd, scratch, scratchBytes, MemorySegment.NULL, 0);
+        int status =
+                call(
+                        centered,
+                        critical,
+                        context,
+                        dtype,
+                        parameterType,
+                        rows,
+                        columns,
+                        options,
+                        x,
+                        xStride,
+                        gamma,
+                        beta,
+                        y,
+                        yStride,
+                        mean,
+                        meanLow,
+                        rstd,
+                        scratch,
+                        scratchBytes,
+                        MemorySegment.NULL,
+                        0);
         if (status != NativeStatus.OK) {
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment message = arena.allocate(NativeStatus.MESSAGE_BYTES);
-                int again = call(
-                        centered, critical, context, dtype, parameterType, rows, columns, options, x, xStride, gamma,
-                        beta, y, yStride, mean, meanLow, rstd, scratch, scratchBytes, message,
-                        NativeStatus.MESSAGE_BYTES);
+                int again =
+                        call(
+                                centered,
+                                critical,
+                                context,
+                                dtype,
+                                parameterType,
+                                rows,
+                                columns,
+                                options,
+                                x,
+                                xStride,
+                                gamma,
+                                beta,
+                                y,
+                                yStride,
+                                mean,
+                                meanLow,
+                                rstd,
+                                scratch,
+                                scratchBytes,
+                                message,
+                                NativeStatus.MESSAGE_BYTES);
                 NativeStatus.requireOk(again, message.getString(0));
             }
         }
@@ -346,23 +427,98 @@ final class NativeNorm implements NormKernels {
         if (centered) {
             return critical
                     ? NormFunctions.layerNormCritical(
-                            context, dtype, parameterType, rows, columns, x, xStride, gamma, beta, weightOffset, eps,
-                            epsMode, castMode, y, yStride, mean, meanLow, rstd, scratch, scratchBytes, message,
+                            context,
+                            dtype,
+                            parameterType,
+                            rows,
+                            columns,
+                            x,
+                            xStride,
+                            gamma,
+                            beta,
+                            weightOffset,
+                            eps,
+                            epsMode,
+                            castMode,
+                            y,
+                            yStride,
+                            mean,
+                            meanLow,
+                            rstd,
+                            scratch,
+                            scratchBytes,
+                            message,
                             messageBytes)
                     : NormFunctions.layerNorm(
-                            context, dtype, parameterType, rows, columns, x, xStride, gamma, beta, weightOffset, eps,
-                            epsMode, castMode, y, yStride, mean, meanLow, rstd, scratch, scratchBytes, message,
+                            context,
+                            dtype,
+                            parameterType,
+                            rows,
+                            columns,
+                            x,
+                            xStride,
+                            gamma,
+                            beta,
+                            weightOffset,
+                            eps,
+                            epsMode,
+                            castMode,
+                            y,
+                            yStride,
+                            mean,
+                            meanLow,
+                            rstd,
+                            scratch,
+                            scratchBytes,
+                            message,
                             messageBytes);
         }
-        long statisticsColumns = options.statisticsColumns() == 0 ? columns : options.statisticsColumns();
+        long statisticsColumns =
+                options.statisticsColumns() == 0 ? columns : options.statisticsColumns();
         return critical
                 ? NormFunctions.rmsNormCritical(
-                        context, dtype, parameterType, rows, columns, statisticsColumns, x, xStride, gamma, beta,
-                        weightOffset, eps, epsMode, castMode, y, yStride, rstd, scratch, scratchBytes, message,
+                        context,
+                        dtype,
+                        parameterType,
+                        rows,
+                        columns,
+                        statisticsColumns,
+                        x,
+                        xStride,
+                        gamma,
+                        beta,
+                        weightOffset,
+                        eps,
+                        epsMode,
+                        castMode,
+                        y,
+                        yStride,
+                        rstd,
+                        scratch,
+                        scratchBytes,
+                        message,
                         messageBytes)
                 : NormFunctions.rmsNorm(
-                        context, dtype, parameterType, rows, columns, statisticsColumns, x, xStride, gamma, beta,
-                        weightOffset, eps, epsMode, castMode, y, yStride, rstd, scratch, scratchBytes, message,
+                        context,
+                        dtype,
+                        parameterType,
+                        rows,
+                        columns,
+                        statisticsColumns,
+                        x,
+                        xStride,
+                        gamma,
+                        beta,
+                        weightOffset,
+                        eps,
+                        epsMode,
+                        castMode,
+                        y,
+                        yStride,
+                        rstd,
+                        scratch,
+                        scratchBytes,
+                        message,
                         messageBytes);
     }
 
@@ -384,7 +540,9 @@ final class NativeNorm implements NormKernels {
         if (tensor == null) {
             return MemorySegment.NULL;
         }
-        return element == 0 ? tensor.operand : tensor.operand.asSlice(element * tensor.dtype().bytes());
+        return element == 0
+                ? tensor.operand
+                : tensor.operand.asSlice(element * tensor.dtype().bytes());
     }
 
     private static void acquire(Tensor tensor) {
@@ -404,7 +562,13 @@ final class NativeNorm implements NormKernels {
     }
 
     private static void requireOpen(
-            Tensor x, Tensor gamma, Tensor beta, Tensor y, Tensor mean, Tensor meanLow, Tensor rstd) {
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            Tensor y,
+            Tensor mean,
+            Tensor meanLow,
+            Tensor rstd) {
         Operands.requireOpen(x, "x");
         Operands.requireOpen(gamma, "gamma");
         Operands.requireOpen(beta, "beta");

@@ -6,11 +6,19 @@ final class NormChecks {
     private NormChecks() {}
 
     static void layerNorm(
-            Tensor x, Tensor gamma, Tensor beta, NormOptions options, Tensor y, NormStatistics statistics) {
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            NormOptions options,
+            Tensor y,
+            NormStatistics statistics) {
         forward(x, gamma, beta, options, y, statistics);
         if (options.statisticsColumns() != 0 && options.statisticsColumns() != x.columns) {
-            throw new IllegalArgumentException("statisticsColumns: expected 0 or all " + x.columns
-                    + " columns of x for layer normalization, but it is " + options.statisticsColumns());
+            throw new IllegalArgumentException(
+                    "statisticsColumns: expected 0 or all "
+                            + x.columns
+                            + " columns of x for layer normalization, but it is "
+                            + options.statisticsColumns());
         }
         Tensor mean = statistics.mean();
         Tensor meanLow = statistics.meanLow();
@@ -36,15 +44,24 @@ final class NormChecks {
     }
 
     static void rmsNorm(
-            Tensor x, Tensor gamma, Tensor beta, NormOptions options, Tensor y, NormStatistics statistics) {
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            NormOptions options,
+            Tensor y,
+            NormStatistics statistics) {
         forward(x, gamma, beta, options, y, statistics);
         if (options.statisticsColumns() > x.columns) {
-            throw new IllegalArgumentException("statisticsColumns: expected at most the " + x.columns
-                    + " columns of x, but it is " + options.statisticsColumns());
+            throw new IllegalArgumentException(
+                    "statisticsColumns: expected at most the "
+                            + x.columns
+                            + " columns of x, but it is "
+                            + options.statisticsColumns());
         }
         if (statistics.mean() != null || statistics.meanLow() != null) {
-            throw new IllegalArgumentException((statistics.mean() != null ? "mean" : "meanLow")
-                    + ": expected null, since RMS normalization takes no mean, but it is a tensor");
+            throw new IllegalArgumentException(
+                    (statistics.mean() != null ? "mean" : "meanLow")
+                            + ": expected null, since RMS normalization takes no mean, but it is a tensor");
         }
         if (statistics.rstd() != null) {
             statistic(statistics.rstd(), "rstd", x, gamma, beta, y);
@@ -52,7 +69,12 @@ final class NormChecks {
     }
 
     private static void forward(
-            Tensor x, Tensor gamma, Tensor beta, NormOptions options, Tensor y, NormStatistics statistics) {
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            NormOptions options,
+            Tensor y,
+            NormStatistics statistics) {
         Operands.require(x, "x");
         Operands.require(y, "y");
         if (options == null) {
@@ -89,7 +111,8 @@ final class NormChecks {
         Operands.requireDisjoint(y, "y", parameter, name);
     }
 
-    private static void statistic(Tensor statistic, String name, Tensor x, Tensor gamma, Tensor beta, Tensor y) {
+    private static void statistic(
+            Tensor statistic, String name, Tensor x, Tensor gamma, Tensor beta, Tensor y) {
         Operands.requireDevice(statistic, name, x);
         Operands.requireType(statistic, name, DType.F32, "statistics of every type");
         Operands.requireOneEachRow(statistic, name, x);

@@ -4,13 +4,15 @@ package io.gatun;
 import java.util.Objects;
 
 /**
- * The parameters that layer and RMS normalization share. Immutable; keep one and use it for many calls.
+ * The parameters that layer and RMS normalization share. Immutable; keep one and use it for many
+ * calls.
  *
  * @param eps keeps the scale finite; finite and at least 0
  * @param epsMode where eps enters
  * @param castMode how 16-bit results are rounded
  * @param weightOffset added to gamma (1 in Gemma, else 0); finite. Not used without gamma.
- * @param statisticsColumns over how many leading columns RMSNorm takes its mean square (partial RMSNorm); 0 for all
+ * @param statisticsColumns over how many leading columns RMSNorm takes its mean square (partial
+ *     RMSNorm); 0 for all
  */
 public record NormOptions(
         float eps, EpsMode epsMode, CastMode castMode, float weightOffset, long statisticsColumns) {
@@ -23,18 +25,20 @@ public record NormOptions(
     /**
      * Checks the values.
      *
-     * @throws IllegalArgumentException if eps is NaN, infinite or negative, weightOffset is not finite, or
-     *     statisticsColumns is negative
+     * @throws IllegalArgumentException if eps is NaN, infinite or negative, weightOffset is not
+     *     finite, or statisticsColumns is negative
      * @throws NullPointerException if a mode is null
      */
     public NormOptions {
         if (!(eps >= 0 && eps <= Float.MAX_VALUE)) {
-            throw new IllegalArgumentException("eps: expected a finite number of at least 0, but it is " + eps);
+            throw new IllegalArgumentException(
+                    "eps: expected a finite number of at least 0, but it is " + eps);
         }
         Objects.requireNonNull(epsMode, "epsMode: expected an EpsMode, but it is null");
         Objects.requireNonNull(castMode, "castMode: expected a CastMode, but it is null");
         if (!Float.isFinite(weightOffset)) {
-            throw new IllegalArgumentException("weightOffset: expected a finite number, but it is " + weightOffset);
+            throw new IllegalArgumentException(
+                    "weightOffset: expected a finite number, but it is " + weightOffset);
         }
         if (statisticsColumns < 0) {
             throw new IllegalArgumentException(
@@ -61,7 +65,8 @@ public record NormOptions(
     }
 
     /**
-     * As LLaMA and OLMo: the normalized value is rounded to the storage type before it is multiplied by gamma.
+     * As LLaMA and OLMo: the normalized value is rounded to the storage type before it is
+     * multiplied by gamma.
      *
      * @param eps as in the record
      * @return the options

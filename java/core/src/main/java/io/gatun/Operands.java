@@ -4,9 +4,9 @@ package io.gatun;
 import java.util.Arrays;
 
 /**
- * The checks that kernels of all families make of their tensors. The first argument is the tensor in question, the
- * second its name. Each check is a few comparisons; messages are built in methods of their own, on failure only, so
- * that the checks are small enough to be compiled into the call.
+ * The checks that kernels of all families make of their tensors. The first argument is the tensor
+ * in question, the second its name. Each check is a few comparisons; messages are built in methods
+ * of their own, on failure only, so that the checks are small enough to be compiled into the call.
  */
 final class Operands {
     private Operands() {}
@@ -25,14 +25,26 @@ final class Operands {
     }
 
     private static IllegalArgumentException wrongDevice(Tensor tensor, String name, Tensor x) {
-        return new IllegalArgumentException(name + ": expected a tensor on " + x.device() + ", the device of x, but it"
-                + " is on " + tensor.device() + "; Tensor.on(Device) shows host memory to another device");
+        return new IllegalArgumentException(
+                name
+                        + ": expected a tensor on "
+                        + x.device()
+                        + ", the device of x, but it"
+                        + " is on "
+                        + tensor.device()
+                        + "; Tensor.on(Device) shows host memory to another device");
     }
 
     static void requireType(Tensor tensor, String name, DType dtype, String reason) {
         if (tensor.dtype() != dtype) {
             throw new IllegalArgumentException(
-                    name + ": expected " + dtype + " (" + reason + "), but it is " + tensor.dtype());
+                    name
+                            + ": expected "
+                            + dtype
+                            + " ("
+                            + reason
+                            + "), but it is "
+                            + tensor.dtype());
         }
     }
 
@@ -45,21 +57,34 @@ final class Operands {
 
     private static IllegalArgumentException notRows(Tensor tensor, String name) {
         if (tensor.rank() == 0) {
-            return new IllegalArgumentException(name + ": expected at least one dimension, but it has none");
+            return new IllegalArgumentException(
+                    name + ": expected at least one dimension, but it has none");
         }
         if (tensor.columns == 0) {
-            return new IllegalArgumentException(name + ": expected at least 1 column (the last dimension), but shape "
-                    + Arrays.toString(tensor.shape()) + " has 0");
+            return new IllegalArgumentException(
+                    name
+                            + ": expected at least 1 column (the last dimension), but shape "
+                            + Arrays.toString(tensor.shape())
+                            + " has 0");
         }
-        return new IllegalArgumentException(name + ": expected columns with stride 1 and leading dimensions with one"
-                + " stride from row to row, but shape " + Arrays.toString(tensor.shape()) + " has strides "
-                + Arrays.toString(tensor.strides()) + "; contiguous() makes a copy without gaps");
+        return new IllegalArgumentException(
+                name
+                        + ": expected columns with stride 1 and leading dimensions with one"
+                        + " stride from row to row, but shape "
+                        + Arrays.toString(tensor.shape())
+                        + " has strides "
+                        + Arrays.toString(tensor.strides())
+                        + "; contiguous() makes a copy without gaps");
     }
 
     static void requireShape(Tensor tensor, String name, Tensor x) {
         if (!tensor.hasShapeOf(x)) {
-            throw new IllegalArgumentException(name + ": expected shape " + Arrays.toString(x.shape())
-                    + ", that of x, but it is " + Arrays.toString(tensor.shape()));
+            throw new IllegalArgumentException(
+                    name
+                            + ": expected shape "
+                            + Arrays.toString(x.shape())
+                            + ", that of x, but it is "
+                            + Arrays.toString(tensor.shape()));
         }
     }
 
@@ -84,30 +109,46 @@ final class Operands {
     /** As many elements as x has rows, in any shape, without gaps. */
     static void requireOneEachRow(Tensor tensor, String name, Tensor x) {
         if (tensor.elementCount() != x.rows || !tensor.isContiguous()) {
-            throw new IllegalArgumentException(name + ": expected " + x.rows + " contiguous elements (the rows of x), but"
-                    + " shape " + Arrays.toString(tensor.shape()) + " has " + tensor.elementCount() + " with strides "
-                    + Arrays.toString(tensor.strides()));
+            throw new IllegalArgumentException(
+                    name
+                            + ": expected "
+                            + x.rows
+                            + " contiguous elements (the rows of x), but"
+                            + " shape "
+                            + Arrays.toString(tensor.shape())
+                            + " has "
+                            + tensor.elementCount()
+                            + " with strides "
+                            + Arrays.toString(tensor.strides()));
         }
     }
 
     static void requireWritable(Tensor tensor, String name) {
         if (tensor.readOnly) {
-            throw new IllegalArgumentException(name + ": expected memory that can be written, but it is read-only");
+            throw new IllegalArgumentException(
+                    name + ": expected memory that can be written, but it is read-only");
         }
     }
 
-    /** An output shares no byte with another tensor; gaps between rows count as part of a tensor. */
+    /**
+     * An output shares no byte with another tensor; gaps between rows count as part of a tensor.
+     */
     static void requireDisjoint(Tensor output, String name, Tensor other, String otherName) {
         if (overlap(output, other)) {
-            throw new IllegalArgumentException(name + ": expected memory apart from " + otherName + ", but they overlap");
+            throw new IllegalArgumentException(
+                    name + ": expected memory apart from " + otherName + ", but they overlap");
         }
     }
 
-    /** As {@link #requireDisjoint}, but the output may be x itself: the same first element and the same strides. */
+    /**
+     * As {@link #requireDisjoint}, but the output may be x itself: the same first element and the
+     * same strides.
+     */
     static void requireSameOrDisjoint(Tensor output, String name, Tensor x) {
         if (overlap(output, x) && !(output.start == x.start && output.rowStride == x.rowStride)) {
             throw new IllegalArgumentException(
-                    name + ": expected x itself or memory apart from x, but they overlap in another way");
+                    name
+                            + ": expected x itself or memory apart from x, but they overlap in another way");
         }
     }
 
@@ -118,13 +159,14 @@ final class Operands {
         if (a.array != null && b.array != null || !a.onHeap) {
             return a.array == b.array;
         }
-        // A read-only heap segment of the user does not say which array it is of, but can be compared with others.
+        // A read-only heap segment of the user does not say which array it is of, but can be
+        // compared with others.
         return a.segment().asOverlappingSlice(b.segment()).isPresent();
     }
 
     /**
-     * Whether this thread may use the tensor's memory now. Native calls find out by themselves; this is for the kernels
-     * in Java, which would find out half way, and for messages.
+     * Whether this thread may use the tensor's memory now. Native calls find out by themselves;
+     * this is for the kernels in Java, which would find out half way, and for messages.
      */
     static void requireOpen(Tensor tensor, String name) {
         if (tensor == null) {
@@ -134,8 +176,11 @@ final class Operands {
             throw new IllegalStateException(name + ": expected open memory, but it was closed");
         }
         if (!tensor.segment().isAccessibleBy(Thread.currentThread())) {
-            throw new WrongThreadException(name + ": expected memory that " + Thread.currentThread()
-                    + " may use, but it belongs to the confined arena of another thread");
+            throw new WrongThreadException(
+                    name
+                            + ": expected memory that "
+                            + Thread.currentThread()
+                            + " may use, but it belongs to the confined arena of another thread");
         }
     }
 }

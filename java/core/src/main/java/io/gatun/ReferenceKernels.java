@@ -5,30 +5,34 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The reference device: pure Java, float64 inside, one thread. Every other device is tested against it, so it is written
- * to be read, not to be fast.
+ * The reference device: pure Java, float64 inside, one thread. Every other device is tested against
+ * it, so it is written to be read, not to be fast.
  */
 final class ReferenceKernels implements Kernels {
     private volatile boolean closed;
 
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("device reference is closed");
+        }
+    }
+
     @Override
     public NormKernels norm() {
-        if (closed) {
-            throw new IllegalStateException("device reference: expected an open device, but it was closed");
-        }
+        requireOpen();
         return ReferenceNorm.INSTANCE;
     }
 
     @Override
     public DeviceMemory allocate(long bytes) {
-        if (closed) {
-            throw new IllegalStateException("device reference: expected an open device, but it was closed");
-        }
+        requireOpen();
         return new Memory(bytes);
     }
 
     @Override
-    public void synchronize() {}
+    public void synchronize() {
+        requireOpen();
+    }
 
     @Override
     public void close() {
@@ -36,8 +40,8 @@ final class ReferenceKernels implements Kernels {
     }
 
     /**
-     * Memory of a shared arena, which does all that is asked: the JDK checks each access, and native calls keep the arena
-     * open.
+     * Memory of a shared arena, which does all that is asked: the JDK checks each access, and
+     * native calls keep the arena open.
      */
     private static final class Memory implements DeviceMemory {
         private final Arena arena = Arena.ofShared();

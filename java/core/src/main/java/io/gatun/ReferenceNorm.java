@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gatun;
 
-/** Row normalization by its definition, in float64: two passes for the statistics, one for the result. */
+/**
+ * Row normalization by its definition, in float64: two passes for the statistics, one for the
+ * result.
+ */
 final class ReferenceNorm implements NormKernels {
     static final ReferenceNorm INSTANCE = new ReferenceNorm();
 
@@ -9,7 +12,12 @@ final class ReferenceNorm implements NormKernels {
 
     @Override
     public void layerNorm(
-            Tensor x, Tensor gamma, Tensor beta, NormOptions options, Tensor y, NormStatistics statistics) {
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            NormOptions options,
+            Tensor y,
+            NormStatistics statistics) {
         requireOpen(x, gamma, beta, y, statistics);
         for (long row = 0; row < x.rows; row++) {
             double mean = mean(x, row);
@@ -24,7 +32,12 @@ final class ReferenceNorm implements NormKernels {
 
     @Override
     public void rmsNorm(
-            Tensor x, Tensor gamma, Tensor beta, NormOptions options, Tensor y, NormStatistics statistics) {
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            NormOptions options,
+            Tensor y,
+            NormStatistics statistics) {
         requireOpen(x, gamma, beta, y, statistics);
         long counted = options.statisticsColumns() == 0 ? x.columns : options.statisticsColumns();
         for (long row = 0; row < x.rows; row++) {
@@ -75,7 +88,8 @@ final class ReferenceNorm implements NormKernels {
             if (options.castMode() == CastMode.LLAMA) {
                 normalized = Elements.round(x.dtype(), normalized);
             }
-            double factor = gamma == null ? 1 : options.weightOffset() + (double) load(gamma, 0, column);
+            double factor =
+                    gamma == null ? 1 : options.weightOffset() + (double) load(gamma, 0, column);
             double result = normalized * factor;
             if (beta != null) {
                 result += load(beta, 0, column);
@@ -99,7 +113,8 @@ final class ReferenceNorm implements NormKernels {
     }
 
     /** A closed segment shall leave the output untouched, not be found half way. */
-    private static void requireOpen(Tensor x, Tensor gamma, Tensor beta, Tensor y, NormStatistics statistics) {
+    private static void requireOpen(
+            Tensor x, Tensor gamma, Tensor beta, Tensor y, NormStatistics statistics) {
         Operands.requireOpen(x, "x");
         Operands.requireOpen(gamma, "gamma");
         Operands.requireOpen(beta, "beta");

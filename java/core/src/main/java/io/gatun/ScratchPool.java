@@ -8,14 +8,16 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * Off-heap scratch memory of a device, lent to one call at a time. Threads begin their search at different slots, each on
- * a cache line of its own, so that calls of several threads do not meet. At most one slab a slot is kept, and none above
- * {@link #GREATEST_KEPT}; in the steady state a call finds its slab and makes no garbage.
+ * Off-heap scratch memory of a device, lent to one call at a time. Threads begin their search at
+ * different slots, each on a cache line of its own, so that calls of several threads do not meet.
+ * At most one slab a slot is kept, and none above {@link #GREATEST_KEPT}; in the steady state a
+ * call finds its slab and makes no garbage.
  */
 final class ScratchPool {
     private static final long SMALLEST = 1 << 16;
     private static final long GREATEST_KEPT = 1 << 24;
     private static final int GREATEST_SLOTS = 64;
+
     /** Array elements from slot to slot: 128 bytes, since processors fetch cache lines in pairs. */
     private static final int SPACING = 32;
 
@@ -38,7 +40,8 @@ final class ScratchPool {
 
     ScratchPool(MemorySegment context, int processors) {
         this.context = context;
-        int count = Math.min(GREATEST_SLOTS, Integer.highestOneBit(Math.max(processors, 1) * 2 - 1));
+        int count =
+                Math.min(GREATEST_SLOTS, Integer.highestOneBit(Math.max(processors, 1) * 2 - 1));
         this.mask = count - 1;
         this.slots = new AtomicReferenceArray<>(count * SPACING);
     }
@@ -61,8 +64,12 @@ final class ScratchPool {
                 }
             }
         }
-        long size = Math.max(SMALLEST, bytes <= GREATEST_KEPT ? Long.highestOneBit(bytes * 2 - 1) : bytes);
-        return new Slab(NativeMemory.segment(NativeContext.allocate(context, size), size, Arena.global()));
+        long size =
+                Math.max(
+                        SMALLEST,
+                        bytes <= GREATEST_KEPT ? Long.highestOneBit(bytes * 2 - 1) : bytes);
+        return new Slab(
+                NativeMemory.segment(NativeContext.allocate(context, size), size, Arena.global()));
     }
 
     void giveBack(Slab slab) {

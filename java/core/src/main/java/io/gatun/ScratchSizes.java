@@ -6,8 +6,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * How much scratch one operation of one context needs, by shape. Recent answers are kept, so that a call in the steady
- * state does not ask the library. Entries are immutable, so a race between threads costs no more than asking again.
+ * How much scratch one operation of one context needs, by shape. Recent answers are kept, so that a
+ * call in the steady state does not ask the library. Entries are immutable, so a race between
+ * threads costs no more than asking again.
  */
 final class ScratchSizes {
     /** A {@code gatun_<operation>_scratch} function. */
@@ -42,7 +43,8 @@ final class ScratchSizes {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
             int status = query.query(context, rows, columns, result);
-            NativeStatus.requireOk(status, "no scratch size for " + rows + " rows of " + columns + " columns");
+            NativeStatus.requireOk(
+                    status, "no scratch size for " + rows + " rows of " + columns + " columns");
             return result.get(ValueLayout.JAVA_LONG, 0);
         }
     }

@@ -15,12 +15,14 @@ final class Shapes {
         long product = 1;
         for (long size : shape) {
             if (size < 0) {
-                throw new IllegalArgumentException("shape: expected sizes of at least 0, but it is "
-                        + Arrays.toString(shape));
+                throw new IllegalArgumentException(
+                        "shape: expected sizes of at least 0, but it is " + Arrays.toString(shape));
             }
             if (product > MOST_ELEMENTS / Math.max(size, 1)) {
-                throw new IllegalArgumentException("shape: expected at most 2^60 - 1 elements, but "
-                        + Arrays.toString(shape) + " has more");
+                throw new IllegalArgumentException(
+                        "shape: expected at most 2^60 - 1 elements, but "
+                                + Arrays.toString(shape)
+                                + " has more");
             }
             product *= Math.max(size, 1);
         }
@@ -29,19 +31,26 @@ final class Shapes {
     /** Rejects negative strides, and those that lead beyond 64 bits. */
     static void checkStrides(long[] shape, long[] strides) {
         if (strides.length != shape.length) {
-            throw new IllegalArgumentException("strides: expected one for each of the " + shape.length
-                    + " dimensions, but it is " + Arrays.toString(strides));
+            throw new IllegalArgumentException(
+                    "strides: expected one for each of the "
+                            + shape.length
+                            + " dimensions, but it is "
+                            + Arrays.toString(strides));
         }
         long last = 0;
         for (int dimension = 0; dimension < shape.length; dimension++) {
             if (strides[dimension] < 0) {
-                throw new IllegalArgumentException("strides: expected at least 0, but they are "
-                        + Arrays.toString(strides));
+                throw new IllegalArgumentException(
+                        "strides: expected at least 0, but they are " + Arrays.toString(strides));
             }
             long steps = Math.max(shape[dimension] - 1, 0);
             if (steps != 0 && strides[dimension] > (MOST_ELEMENTS - last - 1) / steps) {
-                throw new IllegalArgumentException("strides: expected elements within 2^60 - 1, but "
-                        + Arrays.toString(strides) + " with shape " + Arrays.toString(shape) + " reach further");
+                throw new IllegalArgumentException(
+                        "strides: expected elements within 2^60 - 1, but "
+                                + Arrays.toString(strides)
+                                + " with shape "
+                                + Arrays.toString(shape)
+                                + " reach further");
             }
             last += steps * strides[dimension];
         }
@@ -75,7 +84,10 @@ final class Shapes {
         return strides;
     }
 
-    /** Whether elements follow each other without gaps; the stride of a dimension of size 1 does not matter. */
+    /**
+     * Whether elements follow each other without gaps; the stride of a dimension of size 1 does not
+     * matter.
+     */
     static boolean isContiguous(long[] shape, long[] strides) {
         if (product(shape) == 0) {
             return true;
@@ -103,8 +115,8 @@ final class Shapes {
     }
 
     /**
-     * The distance between rows, all leading dimensions taken together; -1 if no single number says it, or if columns
-     * are not neighbours or rows overlap.
+     * The distance between rows, all leading dimensions taken together; -1 if no single number says
+     * it, or if columns are not neighbours or rows overlap.
      */
     static long rowStride(long[] shape, long[] strides) {
         int last = shape.length - 1;
@@ -133,7 +145,9 @@ final class Shapes {
         return stride < columns ? -1 : stride;
     }
 
-    /** Where a row of the last dimension begins, in elements; rows are numbered in row-major order. */
+    /**
+     * Where a row of the last dimension begins, in elements; rows are numbered in row-major order.
+     */
     static long rowOffset(long row, long[] shape, long[] strides) {
         long offset = 0;
         for (int dimension = shape.length - 2; dimension >= 0; dimension--) {

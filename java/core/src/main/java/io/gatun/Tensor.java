@@ -7,15 +7,18 @@ import java.util.Arrays;
 import java.util.Objects;
 
 /**
- * A typed, strided view of memory: of a Java array, a buffer or a memory segment, without a copy, or of memory that a
- * {@link Device} allocated. A tensor is immutable, though its elements are not, and may be used by many threads.
+ * A typed, strided view of memory: of a Java array, a buffer or a memory segment, without a copy,
+ * or of memory that a {@link Device} allocated. A tensor is immutable, though its elements are not,
+ * and may be used by many threads.
  *
- * <p>The element at index {@code (i, j, …)} stands {@code i * stride(0) + j * stride(1) + …} elements behind the first.
- * Strides are not negative. Sizes, strides and counts are {@code long} and in elements.
+ * <p>The element at index {@code (i, j, …)} stands {@code i * stride(0) + j * stride(1) + …}
+ * elements behind the first. Strides are not negative. Sizes, strides and counts are {@code long}
+ * and in elements.
  *
- * <p>Memory needs the alignment of its element type and no more. A tensor over memory of the user keeps that memory
- * reachable, but its life is that of the user's arena; using it afterwards is an {@link IllegalStateException}, and
- * using memory of a confined arena from another thread a {@link WrongThreadException}.
+ * <p>Memory needs the alignment of its element type and no more. A tensor over memory of the user
+ * keeps that memory reachable, but its life is that of the user's arena; using it afterwards is an
+ * {@link IllegalStateException}, and using memory of a confined arena from another thread a {@link
+ * WrongThreadException}.
  */
 public final class Tensor implements AutoCloseable {
     private final Device device;
@@ -85,16 +88,29 @@ public final class Tensor implements AutoCloseable {
         Shapes.check(sizes);
         long count = Shapes.product(sizes);
         if (count > segment.byteSize() / dtype.bytes()) {
-            throw new IllegalArgumentException(name + ": expected at least " + count + " elements (the product of shape "
-                    + Arrays.toString(sizes) + "), but it has " + segment.byteSize() / dtype.bytes());
+            throw new IllegalArgumentException(
+                    name
+                            + ": expected at least "
+                            + count
+                            + " elements (the product of shape "
+                            + Arrays.toString(sizes)
+                            + "), but it has "
+                            + segment.byteSize() / dtype.bytes());
         }
         if ((segment.address() & dtype.bytes() - 1) != 0) {
-            throw new IllegalArgumentException(name + ": expected memory aligned to the " + dtype.bytes() + " bytes of "
-                    + dtype + ", but its address is 0x" + Long.toHexString(segment.address()));
+            throw new IllegalArgumentException(
+                    name
+                            + ": expected memory aligned to the "
+                            + dtype.bytes()
+                            + " bytes of "
+                            + dtype
+                            + ", but its address is 0x"
+                            + Long.toHexString(segment.address()));
         }
         MemorySegment exact = segment.asSlice(0, count * dtype.bytes());
         Object array = segment.heapBase().orElse(null);
-        return new Tensor(device, dtype, sizes, Shapes.contiguous(sizes), count, exact, exact, null, array);
+        return new Tensor(
+                device, dtype, sizes, Shapes.contiguous(sizes), count, exact, exact, null, array);
     }
 
     /** A contiguous tensor of a fresh allocation. */
@@ -103,7 +119,16 @@ public final class Tensor implements AutoCloseable {
         long count = Shapes.product(sizes);
         MemorySegment exact = memory.segment().asSlice(0, count * dtype.bytes());
         MemorySegment operand = memory.operand().asSlice(0, count * dtype.bytes());
-        return new Tensor(device, dtype, sizes, Shapes.contiguous(sizes), count, exact, operand, memory, null);
+        return new Tensor(
+                device,
+                dtype,
+                sizes,
+                Shapes.contiguous(sizes),
+                count,
+                exact,
+                operand,
+                memory,
+                null);
     }
 
     private Tensor view(long offset, long[] sizes, long[] strides) {
@@ -217,8 +242,9 @@ public final class Tensor implements AutoCloseable {
     }
 
     /**
-     * The memory from the first element to the last. Where strides leave gaps it covers them too. The segment of a
-     * tensor that a device allocated keeps the allocation alive until the tensor is closed; then it is closed as well.
+     * The memory from the first element to the last. Where strides leave gaps it covers them too.
+     * The segment of a tensor that a device allocated keeps the allocation alive until the tensor
+     * is closed; then it is closed as well.
      *
      * @return the memory
      */
@@ -238,14 +264,23 @@ public final class Tensor implements AutoCloseable {
         long[] sizes = shape.clone();
         Shapes.check(sizes);
         if (Shapes.product(sizes) != elementCount) {
-            throw new IllegalArgumentException("shape: expected " + elementCount + " elements, those of "
-                    + Arrays.toString(this.shape) + ", but " + Arrays.toString(sizes) + " has "
-                    + Shapes.product(sizes));
+            throw new IllegalArgumentException(
+                    "shape: expected "
+                            + elementCount
+                            + " elements, those of "
+                            + Arrays.toString(this.shape)
+                            + ", but "
+                            + Arrays.toString(sizes)
+                            + " has "
+                            + Shapes.product(sizes));
         }
         if (!isContiguous()) {
-            throw new IllegalArgumentException("reshape: expected a contiguous tensor, but shape "
-                    + Arrays.toString(this.shape) + " has strides " + Arrays.toString(strides)
-                    + "; contiguous() makes a copy that can be reshaped");
+            throw new IllegalArgumentException(
+                    "reshape: expected a contiguous tensor, but shape "
+                            + Arrays.toString(this.shape)
+                            + " has strides "
+                            + Arrays.toString(strides)
+                            + "; contiguous() makes a copy that can be reshaped");
         }
         return view(0, sizes, Shapes.contiguous(sizes));
     }
@@ -262,8 +297,15 @@ public final class Tensor implements AutoCloseable {
     public Tensor slice(int dimension, long start, long length) {
         checkDimension(dimension);
         if (start < 0 || length < 0 || start > shape[dimension] - length) {
-            throw new IllegalArgumentException("start, length: expected a range within the " + shape[dimension]
-                    + " elements of dimension " + dimension + ", but they are " + start + " and " + length);
+            throw new IllegalArgumentException(
+                    "start, length: expected a range within the "
+                            + shape[dimension]
+                            + " elements of dimension "
+                            + dimension
+                            + ", but they are "
+                            + start
+                            + " and "
+                            + length);
         }
         long[] sizes = shape.clone();
         sizes[dimension] = length;
@@ -277,12 +319,13 @@ public final class Tensor implements AutoCloseable {
      * @param shape the sizes
      * @param strides the strides in elements, one for each size; 0 repeats elements
      * @return a view of the same memory
-     * @throws IllegalArgumentException if a number is negative, or if an element would be outside the memory between the
-     *     first and the last element of this tensor
+     * @throws IllegalArgumentException if a number is negative, or if an element would be outside
+     *     the memory between the first and the last element of this tensor
      */
     public Tensor strided(long offset, long[] shape, long[] strides) {
         Objects.requireNonNull(shape, "shape: expected the size of each dimension, but it is null");
-        Objects.requireNonNull(strides, "strides: expected the stride of each dimension, but it is null");
+        Objects.requireNonNull(
+                strides, "strides: expected the stride of each dimension, but it is null");
         long[] sizes = shape.clone();
         long[] steps = strides.clone();
         Shapes.check(sizes);
@@ -290,9 +333,18 @@ public final class Tensor implements AutoCloseable {
         long room = segment.byteSize() / dtype.bytes();
         long extent = Shapes.extent(sizes, steps);
         if (offset < 0 || offset > room || extent > room - offset) {
-            throw new IllegalArgumentException("offset, shape, strides: expected elements within the " + room
-                    + " of this tensor's memory, but offset " + offset + ", shape " + Arrays.toString(sizes)
-                    + " and strides " + Arrays.toString(steps) + " cover " + extent + " from there");
+            throw new IllegalArgumentException(
+                    "offset, shape, strides: expected elements within the "
+                            + room
+                            + " of this tensor's memory, but offset "
+                            + offset
+                            + ", shape "
+                            + Arrays.toString(sizes)
+                            + " and strides "
+                            + Arrays.toString(steps)
+                            + " cover "
+                            + extent
+                            + " from there");
         }
         return view(offset, sizes, steps);
     }
@@ -307,11 +359,21 @@ public final class Tensor implements AutoCloseable {
             return this;
         }
         long extent = segment.byteSize() / dtype.bytes();
-        return new Tensor(device, dtype, shape, strides, extent, segment.asReadOnly(), operand, memory, array);
+        return new Tensor(
+                device,
+                dtype,
+                shape,
+                strides,
+                extent,
+                segment.asReadOnly(),
+                operand,
+                memory,
+                array);
     }
 
     /**
-     * This tensor if it is contiguous, else a contiguous copy in off-heap memory that the garbage collector frees.
+     * This tensor if it is contiguous, else a contiguous copy in off-heap memory that the garbage
+     * collector frees.
      *
      * @return a contiguous tensor on the same device
      */
@@ -319,15 +381,16 @@ public final class Tensor implements AutoCloseable {
         if (isContiguous()) {
             return this;
         }
-        MemorySegment fresh = Arena.ofAuto().allocate(Math.multiplyExact(elementCount, dtype.bytes()), 64);
+        MemorySegment fresh =
+                Arena.ofAuto().allocate(Math.multiplyExact(elementCount, dtype.bytes()), 64);
         Tensor copy = of(device, dtype, fresh, "copy", shape);
         copyTo(copy);
         return copy;
     }
 
     /**
-     * The same memory as an argument of another device's kernels. Both devices must work on the memory of the host, as
-     * the CPU and the reference device do.
+     * The same memory as an argument of another device's kernels. Both devices must work on the
+     * memory of the host, as the CPU and the reference device do.
      *
      * @param device the other device
      * @return a view of the same memory
@@ -369,7 +432,8 @@ public final class Tensor implements AutoCloseable {
      */
     public float[] toFloatArray() {
         if (elementCount > Integer.MAX_VALUE - 8) {
-            throw new IllegalStateException("a float[] cannot hold the " + elementCount + " elements of this tensor");
+            throw new IllegalStateException(
+                    "a float[] cannot hold the " + elementCount + " elements of this tensor");
         }
         float[] values = new float[(int) elementCount];
         copyTo(of(device, DType.F32, MemorySegment.ofArray(values), "values", shape));
@@ -385,8 +449,11 @@ public final class Tensor implements AutoCloseable {
     public void copyFrom(float[] values) {
         Objects.requireNonNull(values, "values: expected a float[], but it is null");
         if (values.length != elementCount) {
-            throw new IllegalArgumentException("values: expected " + elementCount
-                    + " elements, those of this tensor, but it has " + values.length);
+            throw new IllegalArgumentException(
+                    "values: expected "
+                            + elementCount
+                            + " elements, those of this tensor, but it has "
+                            + values.length);
         }
         checkWritable();
         of(device, DType.F32, MemorySegment.ofArray(values), "values", shape).copyTo(this);
@@ -396,13 +463,17 @@ public final class Tensor implements AutoCloseable {
      * Copies all elements to another tensor, on any device, converting them where the types differ.
      *
      * @param other a tensor of the same shape whose memory does not overlap that of this one
-     * @throws IllegalArgumentException if the shape differs, or if the other tensor is read-only or overlaps
+     * @throws IllegalArgumentException if the shape differs, or if the other tensor is read-only or
+     *     overlaps
      */
     public void copyTo(Tensor other) {
         Objects.requireNonNull(other, "other: expected a Tensor, but it is null");
         if (!Arrays.equals(shape, other.shape)) {
-            throw new IllegalArgumentException("other: expected shape " + Arrays.toString(shape) + ", but it is "
-                    + Arrays.toString(other.shape));
+            throw new IllegalArgumentException(
+                    "other: expected shape "
+                            + Arrays.toString(shape)
+                            + ", but it is "
+                            + Arrays.toString(other.shape));
         }
         other.checkWritable();
         Operands.requireDisjoint(other, "other", this, "this tensor");
@@ -414,20 +485,26 @@ public final class Tensor implements AutoCloseable {
             return;
         }
         long step = (shape.length == 0 ? 0 : strides[shape.length - 1]) * dtype.bytes();
-        long otherStep = (shape.length == 0 ? 0 : other.strides[shape.length - 1]) * other.dtype.bytes();
+        long otherStep =
+                (shape.length == 0 ? 0 : other.strides[shape.length - 1]) * other.dtype.bytes();
         for (long row = 0; row < rows; row++) {
             long from = Shapes.rowOffset(row, shape, strides) * dtype.bytes();
             long to = Shapes.rowOffset(row, shape, other.strides) * other.dtype.bytes();
             for (long column = 0; column < columns; column++) {
                 Elements.copy(
-                        dtype, segment, from + column * step, other.dtype, other.segment, to + column * otherStep);
+                        dtype,
+                        segment,
+                        from + column * step,
+                        other.dtype,
+                        other.segment,
+                        to + column * otherStep);
             }
         }
     }
 
     /**
-     * Frees the memory if a device allocated it; all views of it are closed with it, whichever of them this is called
-     * on. Does nothing for memory of the user, or when called again.
+     * Frees the memory if a device allocated it; all views of it are closed with it, whichever of
+     * them this is called on. Does nothing for memory of the user, or when called again.
      *
      * @throws IllegalStateException if a kernel is using the memory; nothing is freed then
      */
@@ -451,28 +528,42 @@ public final class Tensor implements AutoCloseable {
 
     private int checkDimension(int dimension) {
         if (dimension < 0 || dimension >= shape.length) {
-            throw new IllegalArgumentException("dimension: expected a number from 0 to " + (shape.length - 1)
-                    + " (shape " + Arrays.toString(shape) + "), but it is " + dimension);
+            throw new IllegalArgumentException(
+                    "dimension: expected a number from 0 to "
+                            + (shape.length - 1)
+                            + " (shape "
+                            + Arrays.toString(shape)
+                            + "), but it is "
+                            + dimension);
         }
         return dimension;
     }
 
     private void checkWritable() {
         if (readOnly) {
-            throw new IllegalArgumentException(this + ": expected a tensor that can be written, but it is read-only");
+            throw new IllegalArgumentException(
+                    this + ": expected a tensor that can be written, but it is read-only");
         }
     }
 
     private long offset(long[] index) {
         if (index.length != shape.length) {
-            throw new IllegalArgumentException("index: expected " + shape.length + " numbers (shape "
-                    + Arrays.toString(shape) + "), but there are " + index.length);
+            throw new IllegalArgumentException(
+                    "index: expected "
+                            + shape.length
+                            + " numbers (shape "
+                            + Arrays.toString(shape)
+                            + "), but there are "
+                            + index.length);
         }
         long offset = 0;
         for (int dimension = 0; dimension < index.length; dimension++) {
             if (index[dimension] < 0 || index[dimension] >= shape[dimension]) {
-                throw new IllegalArgumentException("index: expected an element of shape " + Arrays.toString(shape)
-                        + ", but it is " + Arrays.toString(index));
+                throw new IllegalArgumentException(
+                        "index: expected an element of shape "
+                                + Arrays.toString(shape)
+                                + ", but it is "
+                                + Arrays.toString(index));
             }
             offset += index[dimension] * strides[dimension];
         }
