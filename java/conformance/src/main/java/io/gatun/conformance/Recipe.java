@@ -4,6 +4,7 @@ package io.gatun.conformance;
 import io.gatun.DType;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -60,7 +61,7 @@ record Recipe(
 
     Recipe withOutputs(String... more) {
         Set<String> changed = new LinkedHashSet<>(outputs);
-        changed.addAll(Set.of(more));
+        changed.addAll(List.of(more));
         return new Recipe(
                 name,
                 inputs,
