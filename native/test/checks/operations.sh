@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# usage: operations.sh SOURCE_FOLDER
+# Each operation of the .inc lists has a kernel at the scalar level, listed first; an entry point and a scratch query in
+# the headers; and a file of cases.
+set -eu
+source=$1
+failed=0
+count=0
+
+complain() {
+    echo "$1" >&2
+    failed=1
+}
+
+for list in "$source"/native/src/*/*.inc; do
+    for operation in $(sed -n 's/^GATUN_OPERATION(\([a-z0-9_]*\),.*/\1/p' "$list"); do
+        count=$((count + 1))
+        first=$(sed -n "s/^GATUN_KERNEL($operation, \([A-Z0-9]*\), .*/\1/p" "$list" | head -n 1)
+        [ "$first" = SCALAR ] || complain "$list: the first kernel of $operation is '$first', expected SCALAR"
+        grep -qE "GATUN_API int gatun_$operation\(" "$source"/native/include/gatun/*.h ||
+            complain "gatun_$operation is not declared in native/include/gatun"
+        grep -qE "GATUN_API int gatun_${operation}_scratch\(" "$source"/native/include/gatun/*.h ||
+            complain "gatun_${operation}_scratch is not declared in native/include/gatun"
+        [ -f "$source/bench/cases/$operation.cases" ] || complain "bench/cases/$operation.cases does not exist"
+    done
+done
+[ $count -gt 0 ] || complain "no operation in native/src/*/*.inc"
+[ $failed -eq 0 ] && echo "$count operations are complete"
+exit $failed
