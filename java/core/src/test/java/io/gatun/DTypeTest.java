@@ -66,7 +66,9 @@ class DTypeTest {
         assertTrue(Float.isNaN(DType.BF16.toFloat(DType.BF16.fromFloat(onlyLowBits))));
     }
 
-    /** Between each two neighbours: halfway goes to the even one, anything else to the nearer one. */
+    /**
+     * Between each two neighbours: halfway goes to the even one, anything else to the nearer one.
+     */
     @ParameterizedTest
     @EnumSource(names = {"BF16", "F16"})
     void roundsToNearestEven(DType dtype) {
@@ -76,7 +78,9 @@ class DTypeTest {
                 short low = (short) (bits | sign << 15);
                 short high = (short) (bits + 1 | sign << 15);
                 // The sum of two neighbours is exact in float64, and the middle is a float32.
-                double middle = (byDefinition(dtype, low & 0xffff) + byDefinition(dtype, high & 0xffff)) / 2;
+                double middle =
+                        (byDefinition(dtype, low & 0xffff) + byDefinition(dtype, high & 0xffff))
+                                / 2;
                 float halfway = (float) middle;
                 assertEquals(middle, halfway);
                 assertEquals((bits & 1) == 0 ? low : high, dtype.fromFloat(halfway));
@@ -88,7 +92,9 @@ class DTypeTest {
         }
     }
 
-    /** A float64 just beside the middle of two neighbours would be rounded twice by way of float32. */
+    /**
+     * A float64 just beside the middle of two neighbours would be rounded twice by way of float32.
+     */
     @ParameterizedTest
     @EnumSource(names = {"BF16", "F16"})
     void roundsFloat64Once(DType dtype) {
@@ -105,7 +111,8 @@ class DTypeTest {
                 assertEquals(sign * high, Elements.load(dtype, memory, 0));
                 assertEquals(sign * high, Elements.round(dtype, sign * Math.nextUp(middle)));
                 Elements.store(dtype, memory, 0, sign * middle);
-                assertEquals(sign * ((bits & 1) == 0 ? low : high), Elements.load(dtype, memory, 0));
+                assertEquals(
+                        sign * ((bits & 1) == 0 ? low : high), Elements.load(dtype, memory, 0));
             }
         }
     }

@@ -10,8 +10,8 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
 /**
- * Memory between pages that cannot be touched: a kernel that reads or writes one byte too many ends the JVM. Linux and
- * macOS.
+ * Memory between pages that cannot be touched: a kernel that reads or writes one byte too many ends
+ * the JVM. Linux and macOS.
  */
 @SuppressWarnings("restricted")
 final class GuardPageArena implements AutoCloseable {
@@ -19,28 +19,36 @@ final class GuardPageArena implements AutoCloseable {
     private static final int PROT_READ_WRITE = 3;
     private static final int MAP_PRIVATE_ANONYMOUS =
             System.getProperty("os.name").startsWith("Mac") ? 0x1002 : 0x22;
+
     /** At least the page size of every supported system. */
     private static final long PAGE = 65536;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final SymbolLookup LIBRARY = LINKER.defaultLookup();
-    private static final MethodHandle MMAP = LINKER.downcallHandle(
-            LIBRARY.find("mmap").orElseThrow(),
-            FunctionDescriptor.of(
-                    ValueLayout.ADDRESS,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_LONG));
-    private static final MethodHandle MPROTECT = LINKER.downcallHandle(
-            LIBRARY.find("mprotect").orElseThrow(),
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
-    private static final MethodHandle MUNMAP = LINKER.downcallHandle(
-            LIBRARY.find("munmap").orElseThrow(),
-            FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG));
+    private static final MethodHandle MMAP =
+            LINKER.downcallHandle(
+                    LIBRARY.find("mmap").orElseThrow(),
+                    FunctionDescriptor.of(
+                            ValueLayout.ADDRESS,
+                            ValueLayout.ADDRESS,
+                            ValueLayout.JAVA_LONG,
+                            ValueLayout.JAVA_INT,
+                            ValueLayout.JAVA_INT,
+                            ValueLayout.JAVA_INT,
+                            ValueLayout.JAVA_LONG));
+    private static final MethodHandle MPROTECT =
+            LINKER.downcallHandle(
+                    LIBRARY.find("mprotect").orElseThrow(),
+                    FunctionDescriptor.of(
+                            ValueLayout.JAVA_INT,
+                            ValueLayout.ADDRESS,
+                            ValueLayout.JAVA_LONG,
+                            ValueLayout.JAVA_INT));
+    private static final MethodHandle MUNMAP =
+            LINKER.downcallHandle(
+                    LIBRARY.find("munmap").orElseThrow(),
+                    FunctionDescriptor.of(
+                            ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG));
 
     private final Arena arena = Arena.ofShared();
 
@@ -59,8 +67,15 @@ final class GuardPageArena implements AutoCloseable {
         long inside = (bytes + PAGE - 1) / PAGE * PAGE;
         long whole = inside + 2 * PAGE;
         try {
-            MemorySegment base = (MemorySegment)
-                    MMAP.invokeExact(MemorySegment.NULL, whole, PROT_NONE, MAP_PRIVATE_ANONYMOUS, -1, 0L);
+            MemorySegment base =
+                    (MemorySegment)
+                            MMAP.invokeExact(
+                                    MemorySegment.NULL,
+                                    whole,
+                                    PROT_NONE,
+                                    MAP_PRIVATE_ANONYMOUS,
+                                    -1,
+                                    0L);
             if (base.address() == -1) {
                 throw new OutOfMemoryError("mmap of " + whole + " bytes failed");
             }

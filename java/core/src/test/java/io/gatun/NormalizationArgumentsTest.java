@@ -19,8 +19,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Every wrong argument of the row normalizations: the documented exception with its message, before anything is written.
- * Each call is made by the CPU and by the reference device, on the heap and off it.
+ * Every wrong argument of the row normalizations: the documented exception with its message, before
+ * anything is written. Each call is made by the CPU and by the reference device, on the heap and
+ * off it.
  */
 class NormalizationArgumentsTest {
     private static final float EPS = 1e-5f;
@@ -43,7 +44,9 @@ class NormalizationArgumentsTest {
 
         MemorySegment memory(long bytes) {
             MemorySegment segment =
-                    onHeap ? MemorySegment.ofArray(new float[(int) (bytes / 4)]) : arena.allocate(bytes, 64);
+                    onHeap
+                            ? MemorySegment.ofArray(new float[(int) (bytes / 4)])
+                            : arena.allocate(bytes, 64);
             for (long i = 0; i < bytes / 4; i++) {
                 segment.setAtIndex(ValueLayout.JAVA_INT_UNALIGNED, i, 0x3f800000 + (int) i * 7919);
             }
@@ -53,7 +56,10 @@ class NormalizationArgumentsTest {
         }
 
         Tensor tensor(DType dtype, long... shape) {
-            return device.tensor(dtype, memory(Math.max(Shapes.product(shape) * dtype.bytes() + 3 & ~3L, 4)), shape);
+            return device.tensor(
+                    dtype,
+                    memory(Math.max(Shapes.product(shape) * dtype.bytes() + 3 & ~3L, 4)),
+                    shape);
         }
 
         Tensor f32(long... shape) {
@@ -95,7 +101,8 @@ class NormalizationArgumentsTest {
         settings.forEach(Setting::close);
     }
 
-    private <T extends Throwable> T assertThrown(Setting at, Class<T> type, String message, Executable call) {
+    private <T extends Throwable> T assertThrown(
+            Setting at, Class<T> type, String message, Executable call) {
         if (!settings.contains(at)) {
             settings.add(at);
         }
@@ -114,7 +121,8 @@ class NormalizationArgumentsTest {
         Normalization.rmsNorm(x, gamma, EPS, y);
     }
 
-    private static void layer(Tensor x, Tensor gamma, Tensor beta, Tensor y, NormStatistics statistics) {
+    private static void layer(
+            Tensor x, Tensor gamma, Tensor beta, Tensor y, NormStatistics statistics) {
         Normalization.layerNorm(x, gamma, beta, OPTIONS, y, statistics);
     }
 
@@ -127,7 +135,10 @@ class NormalizationArgumentsTest {
         assertThrown(at, type, "x: expected a Tensor, but it is null", () -> rms(null, null, y));
         assertThrown(at, type, "y: expected a Tensor, but it is null", () -> rms(x, null, null));
         assertThrown(
-                at, type, "x: expected a Tensor, but it is null", () -> layer(null, null, null, y, NormStatistics.NONE));
+                at,
+                type,
+                "x: expected a Tensor, but it is null",
+                () -> layer(null, null, null, y, NormStatistics.NONE));
         assertThrown(
                 at,
                 type,
@@ -146,7 +157,9 @@ class NormalizationArgumentsTest {
         Tensor x = at.tensor(DType.BF16, 2, 4);
         Tensor y = at.tensor(DType.BF16, 2, 4);
         assertRejected(
-                at, "y: expected BF16 (the type of x), but it is F32", () -> rms(x, null, at.f32(2, 4)));
+                at,
+                "y: expected BF16 (the type of x), but it is F32",
+                () -> rms(x, null, at.f32(2, 4)));
         assertRejected(
                 at,
                 "gamma: expected BF16 (F32 or the type of x), but it is F16",
@@ -162,7 +175,13 @@ class NormalizationArgumentsTest {
         assertRejected(
                 at,
                 "rstd: expected F32 (statistics of every type), but it is BF16",
-                () -> layer(x, null, null, y, new NormStatistics(null, null, at.tensor(DType.BF16, 2))));
+                () ->
+                        layer(
+                                x,
+                                null,
+                                null,
+                                y,
+                                new NormStatistics(null, null, at.tensor(DType.BF16, 2))));
     }
 
     @ParameterizedTest
@@ -171,18 +190,31 @@ class NormalizationArgumentsTest {
         try (Device other = Device.reference()) {
             Tensor x = at.f32(2, 4);
             Tensor y = at.f32(2, 4);
-            String tail = ": expected a tensor on " + at.device + ", the device of x, but it is on " + other
-                    + "; Tensor.on(Device) shows host memory to another device";
+            String tail =
+                    ": expected a tensor on "
+                            + at.device
+                            + ", the device of x, but it is on "
+                            + other
+                            + "; Tensor.on(Device) shows host memory to another device";
             assertRejected(at, "y" + tail, () -> rms(x, null, y.on(other)));
             assertRejected(at, "gamma" + tail, () -> rms(x, at.f32(4).on(other), y));
-            assertRejected(at, "beta" + tail, () -> layer(x, null, at.f32(4).on(other), y, NormStatistics.NONE));
+            assertRejected(
+                    at,
+                    "beta" + tail,
+                    () -> layer(x, null, at.f32(4).on(other), y, NormStatistics.NONE));
             Tensor saved = at.f32(2).on(other);
             assertRejected(
-                    at, "mean" + tail, () -> layer(x, null, null, y, new NormStatistics(saved, null, null)));
+                    at,
+                    "mean" + tail,
+                    () -> layer(x, null, null, y, new NormStatistics(saved, null, null)));
             assertRejected(
-                    at, "meanLow" + tail, () -> layer(x, null, null, y, new NormStatistics(null, saved, null)));
+                    at,
+                    "meanLow" + tail,
+                    () -> layer(x, null, null, y, new NormStatistics(null, saved, null)));
             assertRejected(
-                    at, "rstd" + tail, () -> layer(x, null, null, y, new NormStatistics(null, null, saved)));
+                    at,
+                    "rstd" + tail,
+                    () -> layer(x, null, null, y, new NormStatistics(null, null, saved)));
         }
     }
 
@@ -192,9 +224,13 @@ class NormalizationArgumentsTest {
         Tensor x = at.f32(2, 4);
         Tensor y = at.f32(2, 4);
         assertRejected(
-                at, "y: expected shape [2, 4], that of x, but it is [4, 2]", () -> rms(x, null, at.f32(4, 2)));
+                at,
+                "y: expected shape [2, 4], that of x, but it is [4, 2]",
+                () -> rms(x, null, at.f32(4, 2)));
         assertRejected(
-                at, "y: expected shape [2, 4], that of x, but it is [2, 2, 2]", () -> rms(x, null, at.f32(2, 2, 2)));
+                at,
+                "y: expected shape [2, 4], that of x, but it is [2, 2, 2]",
+                () -> rms(x, null, at.f32(2, 2, 2)));
         assertRejected(
                 at,
                 "gamma: expected 4 elements (the columns of x), but it has 3",
@@ -214,8 +250,13 @@ class NormalizationArgumentsTest {
         assertRejected(
                 at,
                 "rstd: expected 2 contiguous elements (the rows of x), but shape [2, 1] has 2 with strides [2, 1]",
-                () -> layer(
-                        x, null, null, y, new NormStatistics(null, null, at.f32(2, 2).slice(1, 0, 1))));
+                () ->
+                        layer(
+                                x,
+                                null,
+                                null,
+                                y,
+                                new NormStatistics(null, null, at.f32(2, 2).slice(1, 0, 1))));
         assertRejected(
                 at,
                 "x: expected at least one dimension, but it has none",
@@ -231,8 +272,9 @@ class NormalizationArgumentsTest {
     void strides(Setting at) {
         Tensor square = at.f32(4, 4);
         Tensor transposed = square.strided(0, new long[] {4, 4}, new long[] {1, 4});
-        String tail = ": expected columns with stride 1 and leading dimensions with one stride from row to row, but shape"
-                + " [4, 4] has strides [1, 4]; contiguous() makes a copy without gaps";
+        String tail =
+                ": expected columns with stride 1 and leading dimensions with one stride from row to row, but shape"
+                        + " [4, 4] has strides [1, 4]; contiguous() makes a copy without gaps";
         assertRejected(at, "x" + tail, () -> rms(transposed, null, at.f32(4, 4)));
         assertRejected(at, "y" + tail, () -> rms(at.f32(4, 4), null, transposed));
         Tensor cut = at.f32(2, 3, 4).slice(1, 0, 2);
@@ -245,13 +287,20 @@ class NormalizationArgumentsTest {
                 at,
                 "y: expected columns with stride 1 and leading dimensions with one stride from row to row, but shape"
                         + " [2, 4] has strides [0, 1]; contiguous() makes a copy without gaps",
-                () -> rms(at.f32(2, 4), null, at.f32(4).strided(0, new long[] {2, 4}, new long[] {0, 1})));
+                () ->
+                        rms(
+                                at.f32(2, 4),
+                                null,
+                                at.f32(4).strided(0, new long[] {2, 4}, new long[] {0, 1})));
         assertRejected(
                 at,
                 "gamma: expected columns with stride 1 and leading dimensions with one stride from row to row, but"
                         + " shape [4] has strides [2]; contiguous() makes a copy without gaps",
-                () -> rms(
-                        at.f32(2, 4), at.f32(8).strided(0, new long[] {4}, new long[] {2}), at.f32(2, 4)));
+                () ->
+                        rms(
+                                at.f32(2, 4),
+                                at.f32(8).strided(0, new long[] {4}, new long[] {2}),
+                                at.f32(2, 4)));
     }
 
     @ParameterizedTest
@@ -264,9 +313,18 @@ class NormalizationArgumentsTest {
         Tensor ofSegment = at.device.tensor(DType.F32, at.memory(32).asReadOnly(), 2, 4);
         assertRejected(at, "y" + tail, () -> rms(x, null, ofSegment));
         Tensor saved = at.f32(2).asReadOnly();
-        assertRejected(at, "mean" + tail, () -> layer(x, null, null, y, new NormStatistics(saved, null, null)));
-        assertRejected(at, "meanLow" + tail, () -> layer(x, null, null, y, new NormStatistics(null, saved, null)));
-        assertRejected(at, "rstd" + tail, () -> layer(x, null, null, y, new NormStatistics(null, null, saved)));
+        assertRejected(
+                at,
+                "mean" + tail,
+                () -> layer(x, null, null, y, new NormStatistics(saved, null, null)));
+        assertRejected(
+                at,
+                "meanLow" + tail,
+                () -> layer(x, null, null, y, new NormStatistics(null, saved, null)));
+        assertRejected(
+                at,
+                "rstd" + tail,
+                () -> layer(x, null, null, y, new NormStatistics(null, null, saved)));
         rms(x.asReadOnly(), at.f32(4).asReadOnly(), y);
     }
 
@@ -279,7 +337,8 @@ class NormalizationArgumentsTest {
         Tensor apart = all.slice(0, 8, 8).reshape(2, 4);
         Tensor shifted = all.slice(0, 1, 8).reshape(2, 4);
         Tensor touching = all.slice(0, 7, 8).reshape(2, 4);
-        String other = "y: expected x itself or memory apart from x, but they overlap in another way";
+        String other =
+                "y: expected x itself or memory apart from x, but they overlap in another way";
         assertRejected(at, other, () -> rms(x, null, shifted));
         assertRejected(at, other, () -> rms(touching, null, x));
         Tensor wide = all.strided(0, new long[] {2, 4}, new long[] {8, 1});
@@ -289,7 +348,9 @@ class NormalizationArgumentsTest {
         assertRejected(at, other, () -> rms(readOnly, null, shifted));
         Tensor gamma = all.slice(0, 15, 4);
         assertRejected(
-                at, "y: expected memory apart from gamma, but they overlap", () -> rms(x, gamma, apart));
+                at,
+                "y: expected memory apart from gamma, but they overlap",
+                () -> rms(x, gamma, apart));
         assertRejected(
                 at,
                 "y: expected memory apart from beta, but they overlap",
@@ -311,22 +372,44 @@ class NormalizationArgumentsTest {
         assertRejected(
                 at,
                 "rstd: expected memory apart from x, but they overlap",
-                () -> layer(x, null, null, apart, new NormStatistics(null, null, all.slice(0, 7, 2))));
+                () ->
+                        layer(
+                                x,
+                                null,
+                                null,
+                                apart,
+                                new NormStatistics(null, null, all.slice(0, 7, 2))));
         assertRejected(
                 at,
                 "rstd: expected memory apart from y, but they overlap",
-                () -> Normalization.rmsNorm(
-                        x, null, null, OPTIONS, apart, new NormStatistics(null, null, all.slice(0, 8, 2))));
+                () ->
+                        Normalization.rmsNorm(
+                                x,
+                                null,
+                                null,
+                                OPTIONS,
+                                apart,
+                                new NormStatistics(null, null, all.slice(0, 8, 2))));
         assertRejected(
                 at,
                 "rstd: expected memory apart from gamma, but they overlap",
-                () -> layer(
-                        x, all.slice(0, 20, 4), null, apart, new NormStatistics(null, null, all.slice(0, 20, 2))));
+                () ->
+                        layer(
+                                x,
+                                all.slice(0, 20, 4),
+                                null,
+                                apart,
+                                new NormStatistics(null, null, all.slice(0, 20, 2))));
         assertRejected(
                 at,
                 "mean: expected memory apart from beta, but they overlap",
-                () -> layer(
-                        x, null, all.slice(0, 20, 4), apart, new NormStatistics(all.slice(0, 23, 2), null, null)));
+                () ->
+                        layer(
+                                x,
+                                null,
+                                all.slice(0, 20, 4),
+                                apart,
+                                new NormStatistics(all.slice(0, 23, 2), null, null)));
     }
 
     @ParameterizedTest
@@ -357,7 +440,10 @@ class NormalizationArgumentsTest {
     void numbers(Setting at) {
         Tensor x = at.f32(2, 4);
         Tensor y = at.f32(2, 4);
-        for (float eps : new float[] {Float.NaN, -1e-30f, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+        for (float eps :
+                new float[] {
+                    Float.NaN, -1e-30f, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY
+                }) {
             String message = "eps: expected a finite number of at least 0, but it is " + eps;
             assertRejected(at, message, () -> Normalization.rmsNorm(x, null, eps, y));
             assertRejected(at, message, () -> Normalization.layerNorm(x, null, null, eps, y));
@@ -377,23 +463,47 @@ class NormalizationArgumentsTest {
         assertRejected(
                 at,
                 "statisticsColumns: expected at most the 4 columns of x, but it is 5",
-                () -> Normalization.rmsNorm(
-                        x, null, null, OPTIONS.withStatisticsColumns(5), y, NormStatistics.NONE));
+                () ->
+                        Normalization.rmsNorm(
+                                x,
+                                null,
+                                null,
+                                OPTIONS.withStatisticsColumns(5),
+                                y,
+                                NormStatistics.NONE));
         assertRejected(
                 at,
                 "statisticsColumns: expected 0 or all 4 columns of x for layer normalization, but it is 3",
-                () -> Normalization.layerNorm(
-                        x, null, null, OPTIONS.withStatisticsColumns(3), y, NormStatistics.NONE));
+                () ->
+                        Normalization.layerNorm(
+                                x,
+                                null,
+                                null,
+                                OPTIONS.withStatisticsColumns(3),
+                                y,
+                                NormStatistics.NONE));
         assertRejected(
                 at,
                 "mean: expected null, since RMS normalization takes no mean, but it is a tensor",
-                () -> Normalization.rmsNorm(
-                        x, null, null, OPTIONS, y, new NormStatistics(at.f32(2), null, null)));
+                () ->
+                        Normalization.rmsNorm(
+                                x,
+                                null,
+                                null,
+                                OPTIONS,
+                                y,
+                                new NormStatistics(at.f32(2), null, null)));
         assertRejected(
                 at,
                 "meanLow: expected null, since RMS normalization takes no mean, but it is a tensor",
-                () -> Normalization.rmsNorm(
-                        x, null, null, OPTIONS, y, new NormStatistics(null, at.f32(2), null)));
+                () ->
+                        Normalization.rmsNorm(
+                                x,
+                                null,
+                                null,
+                                OPTIONS,
+                                y,
+                                new NormStatistics(null, at.f32(2), null)));
         assertThrown(
                 at,
                 NullPointerException.class,
@@ -404,7 +514,10 @@ class NormalizationArgumentsTest {
                 NullPointerException.class,
                 "castMode: expected a CastMode, but it is null",
                 () -> OPTIONS.withCastMode(null));
-        assertRejected(at, "threads: expected at least 0, but it is -1", () -> CpuOptions.DEFAULT.withThreads(-1));
+        assertRejected(
+                at,
+                "threads: expected at least 0, but it is -1",
+                () -> CpuOptions.DEFAULT.withThreads(-1));
     }
 
     @ParameterizedTest
@@ -434,12 +547,19 @@ class NormalizationArgumentsTest {
                     all[i] = at.device.tensor(DType.F32, memory, shapes[i]);
                 }
                 arena.close();
-                String name = List.of("x", "gamma", "beta", "y", "mean", "meanLow", "rstd").get(closed);
+                String name =
+                        List.of("x", "gamma", "beta", "y", "mean", "meanLow", "rstd").get(closed);
                 assertThrown(
                         at,
                         IllegalStateException.class,
                         name + ": expected open memory, but it was closed",
-                        () -> layer(all[0], all[1], all[2], all[3], new NormStatistics(all[4], all[5], all[6])));
+                        () ->
+                                layer(
+                                        all[0],
+                                        all[1],
+                                        all[2],
+                                        all[3],
+                                        new NormStatistics(all[4], all[5], all[6])));
                 at.all.clear();
                 at.before.clear();
             }
@@ -462,15 +582,24 @@ class NormalizationArgumentsTest {
             Tensor y = at.device.tensor(DType.F32, mine.allocate(32), 2, 4);
             y.copyFrom(new float[] {1, 2, 3, 4, 5, 6, 7, 8});
             Throwable[] thrown = new Throwable[1];
-            Thread thread = new Thread(() -> thrown[0] = assertThrows(WrongThreadException.class, () -> rms(x, null, y)));
+            Thread thread =
+                    new Thread(
+                            () ->
+                                    thrown[0] =
+                                            assertThrows(
+                                                    WrongThreadException.class,
+                                                    () -> rms(x, null, y)));
             thread.setName("another thread");
             thread.start();
             thread.join();
             assertTrue(
-                    thrown[0].getMessage().startsWith("y: expected memory that Thread["), thrown[0].getMessage());
-            assertTrue(thrown[0]
-                    .getMessage()
-                    .endsWith(" may use, but it belongs to the confined arena of another thread"));
+                    thrown[0].getMessage().startsWith("y: expected memory that Thread["),
+                    thrown[0].getMessage());
+            assertTrue(
+                    thrown[0]
+                            .getMessage()
+                            .endsWith(
+                                    " may use, but it belongs to the confined arena of another thread"));
             assertArrayEquals(new float[] {1, 2, 3, 4, 5, 6, 7, 8}, y.toFloatArray());
             rms(x, null, y);
         }

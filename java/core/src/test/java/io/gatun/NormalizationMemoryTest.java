@@ -21,7 +21,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The native kernels give the same bits whatever memory they work on and however many threads do the work. */
+/**
+ * The native kernels give the same bits whatever memory they work on and however many threads do
+ * the work.
+ */
 class NormalizationMemoryTest {
     private static Device device;
     private static Arena arena;
@@ -64,14 +67,16 @@ class NormalizationMemoryTest {
         BYTE_ARRAY {
             @Override
             Tensor tensor(Device on, DType dtype, long... shape) {
-                MemorySegment memory = MemorySegment.ofArray(new byte[(int) bytes(dtype, shape) + 12]);
+                MemorySegment memory =
+                        MemorySegment.ofArray(new byte[(int) bytes(dtype, shape) + 12]);
                 return on.tensor(dtype, memory.asSlice(12), shape);
             }
         },
         LONG_ARRAY {
             @Override
             Tensor tensor(Device on, DType dtype, long... shape) {
-                MemorySegment memory = MemorySegment.ofArray(new long[(int) bytes(dtype, shape) / 8 + 2]);
+                MemorySegment memory =
+                        MemorySegment.ofArray(new long[(int) bytes(dtype, shape) / 8 + 2]);
                 return on.tensor(dtype, memory.asSlice(4), shape);
             }
         },
@@ -123,7 +128,14 @@ class NormalizationMemoryTest {
 
     /** Everything that a call gives: y and the statistics of layer and RMS normalization. */
     private static List<int[]> results(
-            Device on, Kind data, Kind parameters, Kind saved, DType dtype, long rows, long columns, boolean inPlace) {
+            Device on,
+            Kind data,
+            Kind parameters,
+            Kind saved,
+            DType dtype,
+            long rows,
+            long columns,
+            boolean inPlace) {
         List<int[]> results = new ArrayList<>();
         List<Tensor> all = new ArrayList<>();
         for (boolean centered : new boolean[] {true, false}) {
@@ -139,12 +151,22 @@ class NormalizationMemoryTest {
             Tensor rstd = saved.tensor(on, DType.F32, rows);
             if (centered) {
                 Normalization.layerNorm(
-                        x, gamma, beta, NormOptions.eps(1e-5f), y, new NormStatistics(mean, meanLow, rstd));
+                        x,
+                        gamma,
+                        beta,
+                        NormOptions.eps(1e-5f),
+                        y,
+                        new NormStatistics(mean, meanLow, rstd));
                 results.add(bits(mean));
                 results.add(bits(meanLow));
             } else {
                 Normalization.rmsNorm(
-                        x, gamma, beta, NormOptions.llama(1e-5f), y, new NormStatistics(null, null, rstd));
+                        x,
+                        gamma,
+                        beta,
+                        NormOptions.llama(1e-5f),
+                        y,
+                        new NormStatistics(null, null, rstd));
             }
             results.add(bits(rstd));
             results.add(bits(y));
@@ -176,7 +198,15 @@ class NormalizationMemoryTest {
     void everyKindOfMemoryGivesTheSameBits(long[] size) {
         for (DType dtype : DType.values()) {
             List<int[]> expected =
-                    results(device, Kind.ARENA, Kind.ARENA, Kind.ARENA, dtype, size[0], size[1], false);
+                    results(
+                            device,
+                            Kind.ARENA,
+                            Kind.ARENA,
+                            Kind.ARENA,
+                            dtype,
+                            size[0],
+                            size[1],
+                            false);
             for (Kind kind : Kind.values()) {
                 for (boolean inPlace : new boolean[] {false, true}) {
                     assertSame(
@@ -187,15 +217,39 @@ class NormalizationMemoryTest {
             }
             assertSame(
                     expected,
-                    results(device, Kind.ARRAY, Kind.DEVICE, Kind.ARENA, dtype, size[0], size[1], false),
+                    results(
+                            device,
+                            Kind.ARRAY,
+                            Kind.DEVICE,
+                            Kind.ARENA,
+                            dtype,
+                            size[0],
+                            size[1],
+                            false),
                     "data on the heap");
             assertSame(
                     expected,
-                    results(device, Kind.DEVICE, Kind.ARRAY, Kind.ARENA, dtype, size[0], size[1], true),
+                    results(
+                            device,
+                            Kind.DEVICE,
+                            Kind.ARRAY,
+                            Kind.ARENA,
+                            dtype,
+                            size[0],
+                            size[1],
+                            true),
                     "parameters on the heap");
             assertSame(
                     expected,
-                    results(device, Kind.DEVICE, Kind.ARENA, Kind.ARRAY, dtype, size[0], size[1], false),
+                    results(
+                            device,
+                            Kind.DEVICE,
+                            Kind.ARENA,
+                            Kind.ARRAY,
+                            dtype,
+                            size[0],
+                            size[1],
+                            false),
                     "statistics on the heap");
         }
     }
@@ -229,7 +283,15 @@ class NormalizationMemoryTest {
             try (Device some = Device.cpu(CpuOptions.DEFAULT.withThreads(threads))) {
                 assertTrue(some.threads() >= 1 && some.threads() <= threads);
                 List<int[]> actual =
-                        results(some, Kind.ARENA, Kind.ARENA, Kind.ARENA, DType.F32, 4 * size[0], size[1], false);
+                        results(
+                                some,
+                                Kind.ARENA,
+                                Kind.ARENA,
+                                Kind.ARENA,
+                                DType.F32,
+                                4 * size[0],
+                                size[1],
+                                false);
                 if (expected == null) {
                     expected = actual;
                 }
@@ -286,28 +348,38 @@ class NormalizationMemoryTest {
         for (Isa isa : new Isa[] {Isa.SCALAR, device.isa()}) {
             try (GuardPageArena guarded = new GuardPageArena();
                     Device some = Device.cpu(CpuOptions.DEFAULT.withIsa(isa))) {
-                for (long columns : new long[] {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 1025, 70_001}) {
+                for (long columns :
+                        new long[] {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 1025, 70_001}) {
                     for (boolean atEnd : new boolean[] {true, false}) {
-                        long[][] shapes = {{3, columns}, {columns}, {columns}, {3, columns}, {3}, {3}, {3}};
+                        long[][] shapes = {
+                            {3, columns}, {columns}, {columns}, {3, columns}, {3}, {3}, {3}
+                        };
                         Tensor[] guardedTensors = new Tensor[7];
                         for (int i = 0; i < 7; i++) {
                             DType type = i == 0 || i == 3 ? dtype : DType.F32;
                             long bytes = Kind.bytes(type, shapes[i]);
                             MemorySegment memory =
-                                    atEnd ? guarded.endingAtGuard(bytes) : guarded.beginningAtGuard(bytes);
+                                    atEnd
+                                            ? guarded.endingAtGuard(bytes)
+                                            : guarded.beginningAtGuard(bytes);
                             guardedTensors[i] = some.tensor(type, memory, shapes[i]);
                             guardedTensors[i].copyFrom(noise((int) Shapes.product(shapes[i]), i));
                         }
                         Tensor expected = Kind.ARRAY.tensor(some, dtype, 3, columns);
                         Normalization.layerNorm(
-                                guardedTensors[0], guardedTensors[1], guardedTensors[2], 1e-5f, expected);
+                                guardedTensors[0],
+                                guardedTensors[1],
+                                guardedTensors[2],
+                                1e-5f,
+                                expected);
                         Normalization.layerNorm(
                                 guardedTensors[0],
                                 guardedTensors[1],
                                 guardedTensors[2],
                                 NormOptions.eps(1e-5f),
                                 guardedTensors[3],
-                                new NormStatistics(guardedTensors[4], guardedTensors[5], guardedTensors[6]));
+                                new NormStatistics(
+                                        guardedTensors[4], guardedTensors[5], guardedTensors[6]));
                         assertArrayEquals(bits(expected), bits(guardedTensors[3]));
                     }
                 }
@@ -340,14 +412,20 @@ class NormalizationMemoryTest {
                         Tensor y = kind.tensor(device, dtype, 5, 100);
                         Tensor expected = kind.tensor(reference, dtype, 5, 100);
                         Normalization.layerNorm(
-                                x, gamma, beta, options, y, new NormStatistics(saved[0], saved[1], saved[2]));
+                                x,
+                                gamma,
+                                beta,
+                                options,
+                                y,
+                                new NormStatistics(saved[0], saved[1], saved[2]));
                         Normalization.layerNorm(
                                 x.on(reference),
                                 gamma.on(reference),
                                 beta.on(reference),
                                 options,
                                 expected,
-                                new NormStatistics(expectedSaved[0], expectedSaved[1], expectedSaved[2]));
+                                new NormStatistics(
+                                        expectedSaved[0], expectedSaved[1], expectedSaved[2]));
                         assertClose(dtype, castMode, expected, y);
                         assertClose(DType.F32, castMode, expectedSaved[2], saved[2]);
                         for (int row = 0; row < 5; row++) {
@@ -358,7 +436,12 @@ class NormalizationMemoryTest {
                         }
                         NormOptions partial = options.withStatisticsColumns(37);
                         Normalization.rmsNorm(
-                                x, gamma, beta, partial, y, new NormStatistics(null, null, saved[2]));
+                                x,
+                                gamma,
+                                beta,
+                                partial,
+                                y,
+                                new NormStatistics(null, null, saved[2]));
                         Normalization.rmsNorm(
                                 x.on(reference),
                                 gamma.on(reference),
@@ -374,8 +457,11 @@ class NormalizationMemoryTest {
         }
     }
 
-    /** Four float32 roundings, or one step of a 16-bit type (two where the value is rounded twice). */
-    private static void assertClose(DType dtype, CastMode castMode, Tensor expected, Tensor actual) {
+    /**
+     * Four float32 roundings, or one step of a 16-bit type (two where the value is rounded twice).
+     */
+    private static void assertClose(
+            DType dtype, CastMode castMode, Tensor expected, Tensor actual) {
         float[] wanted = expected.toFloatArray();
         float[] got = actual.toFloatArray();
         double step =
@@ -386,7 +472,8 @@ class NormalizationMemoryTest {
                 };
         double bound = step * (castMode == CastMode.LLAMA && dtype != DType.F32 ? 2 : 1);
         for (int i = 0; i < wanted.length; i++) {
-            assertEquals(wanted[i], got[i], bound * (1 + Math.abs(wanted[i])), dtype + " element " + i);
+            assertEquals(
+                    wanted[i], got[i], bound * (1 + Math.abs(wanted[i])), dtype + " element " + i);
         }
     }
 

@@ -12,17 +12,37 @@ import org.junit.jupiter.api.Test;
 class ReferenceNormTest {
     private final Device device = Device.reference();
 
-    private float[] layerNorm(float[] x, float[] gamma, float[] beta, NormOptions options, NormStatistics statistics) {
+    private float[] layerNorm(
+            float[] x,
+            float[] gamma,
+            float[] beta,
+            NormOptions options,
+            NormStatistics statistics) {
         float[] y = new float[x.length];
         Normalization.layerNorm(
-                device.tensor(x, 1, x.length), row(gamma), row(beta), options, device.tensor(y, 1, x.length), statistics);
+                device.tensor(x, 1, x.length),
+                row(gamma),
+                row(beta),
+                options,
+                device.tensor(y, 1, x.length),
+                statistics);
         return y;
     }
 
-    private float[] rmsNorm(float[] x, float[] gamma, float[] beta, NormOptions options, NormStatistics statistics) {
+    private float[] rmsNorm(
+            float[] x,
+            float[] gamma,
+            float[] beta,
+            NormOptions options,
+            NormStatistics statistics) {
         float[] y = new float[x.length];
         Normalization.rmsNorm(
-                device.tensor(x, 1, x.length), row(gamma), row(beta), options, device.tensor(y, 1, x.length), statistics);
+                device.tensor(x, 1, x.length),
+                row(gamma),
+                row(beta),
+                options,
+                device.tensor(y, 1, x.length),
+                statistics);
         return y;
     }
 
@@ -37,12 +57,13 @@ class ReferenceNormTest {
         float[] mean = new float[1];
         float[] meanLow = {9};
         float[] rstd = new float[1];
-        float[] y = layerNorm(
-                x,
-                new float[] {1, 2, 3, 4},
-                new float[] {0, 1, 0, -1},
-                NormOptions.eps(4),
-                new NormStatistics(row(mean), row(meanLow), row(rstd)));
+        float[] y =
+                layerNorm(
+                        x,
+                        new float[] {1, 2, 3, 4},
+                        new float[] {0, 1, 0, -1},
+                        NormOptions.eps(4),
+                        new NormStatistics(row(mean), row(meanLow), row(rstd)));
         assertArrayEquals(new float[] {-1, (float) (1 - 2 / 3.0), 1, 3}, y, 1e-7f);
         assertEquals(4, mean[0]);
         assertEquals(0, meanLow[0]);
@@ -70,7 +91,12 @@ class ReferenceNormTest {
         // Statistics of the first two columns: the root of 25/2.
         rmsNorm(x, null, null, NormOptions.eps(0).withStatisticsColumns(2), saved);
         assertEquals((float) (1 / Math.sqrt(12.5)), rstd[0]);
-        rmsNorm(x, null, null, NormOptions.eps(4).withEpsMode(EpsMode.CLAMP).withStatisticsColumns(2), saved);
+        rmsNorm(
+                x,
+                null,
+                null,
+                NormOptions.eps(4).withEpsMode(EpsMode.CLAMP).withStatisticsColumns(2),
+                saved);
         assertEquals((float) (Math.sqrt(2) / 5), rstd[0]);
     }
 
@@ -80,7 +106,12 @@ class ReferenceNormTest {
         float[] x = {2, -2};
         assertArrayEquals(
                 new float[] {3 + 10, -5 + 20},
-                rmsNorm(x, new float[] {2, 4}, new float[] {10, 20}, NormOptions.gemma(0), NormStatistics.NONE));
+                rmsNorm(
+                        x,
+                        new float[] {2, 4},
+                        new float[] {10, 20},
+                        NormOptions.gemma(0),
+                        NormStatistics.NONE));
         assertArrayEquals(
                 new float[] {1, -1},
                 rmsNorm(x, null, null, NormOptions.gemma(0), NormStatistics.NONE),
@@ -92,7 +123,8 @@ class ReferenceNormTest {
 
     @Test
     void castModesDifferInTheSecondRounding() {
-        // 3 / sqrt(5) = 1.341641 is 1.34375 in bfloat16. Times 1.495 that is 2.008906, beyond the middle of 2 and its
+        // 3 / sqrt(5) = 1.341641 is 1.34375 in bfloat16. Times 1.495 that is 2.008906, beyond the
+        // middle of 2 and its
         // neighbour 2.015625, while 1.341641 * 1.495 = 2.005753 is below it.
         Tensor x = device.tensor(DType.BF16, new short[2], 1, 2);
         x.copyFrom(new float[] {3, 1});
@@ -110,7 +142,12 @@ class ReferenceNormTest {
         float[] x = {16777216f, 16777218f, 16777216f, 16777216f};
         float[] mean = new float[1];
         float[] meanLow = new float[1];
-        layerNorm(x, null, null, NormOptions.eps(1), new NormStatistics(row(mean), row(meanLow), null));
+        layerNorm(
+                x,
+                null,
+                null,
+                NormOptions.eps(1),
+                new NormStatistics(row(mean), row(meanLow), null));
         assertEquals(16777216.5, (double) mean[0] + meanLow[0]);
         assertEquals(16777216f, mean[0]);
         assertEquals(0.5f, meanLow[0]);
@@ -120,7 +157,8 @@ class ReferenceNormTest {
     void rowsNearTheLimitsOfFloat32() {
         float[] big = {1e38f, -1e38f, 1e38f, -1e38f};
         assertArrayEquals(
-                new float[] {1, -1, 1, -1}, rmsNorm(big, null, null, NormOptions.eps(1e-6f), NormStatistics.NONE));
+                new float[] {1, -1, 1, -1},
+                rmsNorm(big, null, null, NormOptions.eps(1e-6f), NormStatistics.NONE));
         assertArrayEquals(
                 new float[] {1, -1, 1, -1},
                 layerNorm(big, null, null, NormOptions.eps(1e-6f), NormStatistics.NONE));
@@ -128,11 +166,22 @@ class ReferenceNormTest {
         float[] mean = new float[1];
         assertArrayEquals(
                 new float[4],
-                layerNorm(same, null, null, NormOptions.eps(1e-6f), new NormStatistics(row(mean), null, null)));
+                layerNorm(
+                        same,
+                        null,
+                        null,
+                        NormOptions.eps(1e-6f),
+                        new NormStatistics(row(mean), null, null)));
         assertEquals(3e38f, mean[0]);
         float tiny = Float.MIN_VALUE;
         assertArrayEquals(
-                new float[] {1, -1}, rmsNorm(new float[] {tiny, -tiny}, null, null, NormOptions.eps(0), NormStatistics.NONE));
+                new float[] {1, -1},
+                rmsNorm(
+                        new float[] {tiny, -tiny},
+                        null,
+                        null,
+                        NormOptions.eps(0),
+                        NormStatistics.NONE));
     }
 
     @Test
@@ -147,15 +196,19 @@ class ReferenceNormTest {
         rmsNorm(new float[4], null, null, options.withEpsMode(EpsMode.CLAMP), saved);
         assertEquals(0.5f, rstd[0]);
         assertArrayEquals(
-                new float[] {7}, layerNorm(new float[] {100}, new float[] {3}, new float[] {7}, options, saved));
+                new float[] {7},
+                layerNorm(new float[] {100}, new float[] {3}, new float[] {7}, options, saved));
         float nan = Float.NaN;
         float inf = Float.POSITIVE_INFINITY;
         assertArrayEquals(
-                new float[] {nan, nan}, rmsNorm(new float[] {1, nan}, null, null, options, NormStatistics.NONE));
+                new float[] {nan, nan},
+                rmsNorm(new float[] {1, nan}, null, null, options, NormStatistics.NONE));
         assertArrayEquals(
-                new float[] {0, nan}, rmsNorm(new float[] {1, inf}, null, null, options, NormStatistics.NONE));
+                new float[] {0, nan},
+                rmsNorm(new float[] {1, inf}, null, null, options, NormStatistics.NONE));
         assertArrayEquals(
-                new float[] {nan, nan}, layerNorm(new float[] {1, -inf}, null, null, options, NormStatistics.NONE));
+                new float[] {nan, nan},
+                layerNorm(new float[] {1, -inf}, null, null, options, NormStatistics.NONE));
     }
 
     @Test

@@ -88,7 +88,9 @@ class TensorTest {
         assertArrayEquals(from, to);
         float[] floats = {Float.intBitsToFloat(0x7f800001), 1};
         float[] copy = new float[1];
-        device.tensor(floats, 2).strided(0, new long[] {1, 1}, new long[] {2, 2}).copyTo(device.tensor(copy, 1, 1));
+        device.tensor(floats, 2)
+                .strided(0, new long[] {1, 1}, new long[] {2, 2})
+                .copyTo(device.tensor(copy, 1, 1));
         assertEquals(0x7f800001, Float.floatToRawIntBits(copy[0]));
     }
 
@@ -99,7 +101,9 @@ class TensorTest {
         assertArrayEquals(new float[] {5, 6, 9, 10, 17, 18, 21, 22}, slice.toFloatArray());
         assertArrayEquals(new long[] {12, 4, 1}, slice.strides());
         assertFalse(slice.isContiguous());
-        assertArrayEquals(new float[] {5, 6, 9, 10, 17, 18, 21, 22}, slice.contiguous().reshape(8).toFloatArray());
+        assertArrayEquals(
+                new float[] {5, 6, 9, 10, 17, 18, 21, 22},
+                slice.contiguous().reshape(8).toFloatArray());
         assertArrayEquals(new long[] {6, 4}, tensor.reshape(6, 4).shape());
         assertSame(tensor, tensor.contiguous());
         assertNotSame(slice, slice.contiguous());
@@ -112,10 +116,12 @@ class TensorTest {
 
     @Test
     void transposesByStrides() {
-        Tensor transposed = device.tensor(counting(6), 2, 3).strided(0, new long[] {3, 2}, new long[] {1, 3});
+        Tensor transposed =
+                device.tensor(counting(6), 2, 3).strided(0, new long[] {3, 2}, new long[] {1, 3});
         assertArrayEquals(new float[] {0, 3, 1, 4, 2, 5}, transposed.toFloatArray());
         assertArrayEquals(new float[] {0, 3, 1, 4, 2, 5}, transposed.contiguous().toFloatArray());
-        Tensor repeated = device.tensor(counting(6), 6).strided(1, new long[] {3, 2}, new long[] {0, 2});
+        Tensor repeated =
+                device.tensor(counting(6), 6).strided(1, new long[] {3, 2}, new long[] {0, 2});
         assertArrayEquals(new float[] {1, 3, 1, 3, 1, 3}, repeated.toFloatArray());
     }
 
@@ -137,7 +143,8 @@ class TensorTest {
     @Test
     void viewsEveryKindOfMemory() {
         ByteBuffer heap = ByteBuffer.allocate(20).order(ByteOrder.nativeOrder()).position(4);
-        ByteBuffer direct = ByteBuffer.allocateDirect(20).order(ByteOrder.nativeOrder()).position(4);
+        ByteBuffer direct =
+                ByteBuffer.allocateDirect(20).order(ByteOrder.nativeOrder()).position(4);
         try (Arena arena = Arena.ofConfined()) {
             Tensor[] tensors = {
                 device.tensor(DType.F32, heap, 2, 2),
@@ -161,13 +168,17 @@ class TensorTest {
     void readOnlyMemoryMakesReadOnlyTensors() {
         ByteBuffer buffer = ByteBuffer.allocate(8).order(ByteOrder.nativeOrder());
         Tensor fromBuffer =
-                device.tensor(DType.F32, buffer.asReadOnlyBuffer().order(ByteOrder.nativeOrder()), 2);
-        Tensor fromSegment = device.tensor(DType.F32, MemorySegment.ofArray(new float[2]).asReadOnly(), 2);
+                device.tensor(
+                        DType.F32, buffer.asReadOnlyBuffer().order(ByteOrder.nativeOrder()), 2);
+        Tensor fromSegment =
+                device.tensor(DType.F32, MemorySegment.ofArray(new float[2]).asReadOnly(), 2);
         Tensor view = device.tensor(new float[2], 2).asReadOnly();
-        for (Tensor tensor : new Tensor[] {fromBuffer, fromSegment, view, view.slice(0, 0, 2).reshape(2, 1)}) {
+        for (Tensor tensor :
+                new Tensor[] {fromBuffer, fromSegment, view, view.slice(0, 0, 2).reshape(2, 1)}) {
             assertTrue(tensor.isReadOnly());
             assertTrue(tensor.segment().isReadOnly());
-            String expected = tensor + ": expected a tensor that can be written, but it is read-only";
+            String expected =
+                    tensor + ": expected a tensor that can be written, but it is read-only";
             assertRejected(expected, () -> tensor.set(1, new long[tensor.rank()]));
             assertRejected(expected, () -> tensor.copyFrom(new float[2]));
             Tensor source = device.tensor(new float[2], tensor.shape());
@@ -179,7 +190,9 @@ class TensorTest {
     @Test
     void rejectsBadSizes() {
         float[] six = new float[6];
-        assertRejected("shape: expected sizes of at least 0, but it is [2, -3]", () -> device.tensor(six, 2, -3));
+        assertRejected(
+                "shape: expected sizes of at least 0, but it is [2, -3]",
+                () -> device.tensor(six, 2, -3));
         assertRejected(
                 "values: expected at least 8 elements (the product of shape [2, 4]), but it has 6",
                 () -> device.tensor(six, 2, 4));
@@ -210,15 +223,24 @@ class TensorTest {
         device.tensor(DType.BF16, bytes, 3);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment odd = arena.allocate(8).asSlice(1);
-            assertTrue(assertThrows(IllegalArgumentException.class, () -> device.tensor(DType.F16, odd, 1))
-                    .getMessage()
-                    .startsWith("memory: expected memory aligned to the 2 bytes of F16, but its address is 0x"));
+            assertTrue(
+                    assertThrows(
+                                    IllegalArgumentException.class,
+                                    () -> device.tensor(DType.F16, odd, 1))
+                            .getMessage()
+                            .startsWith(
+                                    "memory: expected memory aligned to the 2 bytes of F16, but its address is 0x"));
         }
         ByteOrder foreign =
-                ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN;
+                ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN
+                        ? ByteOrder.LITTLE_ENDIAN
+                        : ByteOrder.BIG_ENDIAN;
         assertRejected(
-                "memory: expected a buffer of native byte order (" + ByteOrder.nativeOrder() + "), but it is "
-                        + foreign + "; set order(ByteOrder.nativeOrder())",
+                "memory: expected a buffer of native byte order ("
+                        + ByteOrder.nativeOrder()
+                        + "), but it is "
+                        + foreign
+                        + "; set order(ByteOrder.nativeOrder())",
                 () -> device.tensor(DType.F32, ByteBuffer.allocate(8).order(foreign), 2));
     }
 
@@ -233,13 +255,19 @@ class TensorTest {
                 () -> tensor.slice(1, -1, 2));
         assertRejected(
                 "start, length: expected a range within the 3 elements of dimension 1, but they are "
-                        + Long.MAX_VALUE + " and " + Long.MAX_VALUE,
+                        + Long.MAX_VALUE
+                        + " and "
+                        + Long.MAX_VALUE,
                 () -> tensor.slice(1, Long.MAX_VALUE, Long.MAX_VALUE));
         assertRejected(
-                "dimension: expected a number from 0 to 1 (shape [2, 3]), but it is 2", () -> tensor.slice(2, 0, 0));
-        assertRejected("dimension: expected a number from 0 to 1 (shape [2, 3]), but it is -1", () -> tensor.size(-1));
+                "dimension: expected a number from 0 to 1 (shape [2, 3]), but it is 2",
+                () -> tensor.slice(2, 0, 0));
         assertRejected(
-                "shape: expected 6 elements, those of [2, 3], but [4] has 4", () -> tensor.reshape(4));
+                "dimension: expected a number from 0 to 1 (shape [2, 3]), but it is -1",
+                () -> tensor.size(-1));
+        assertRejected(
+                "shape: expected 6 elements, those of [2, 3], but [4] has 4",
+                () -> tensor.reshape(4));
         assertRejected(
                 "reshape: expected a contiguous tensor, but shape [2, 2] has strides [3, 1]; contiguous() makes a copy"
                         + " that can be reshaped",
@@ -260,14 +288,18 @@ class TensorTest {
                 () -> tensor.strided(-1, new long[] {1}, new long[] {1}));
         long huge = Long.MAX_VALUE / 2;
         assertRejected(
-                "strides: expected elements within 2^60 - 1, but [" + huge + ", 1] with shape [5, 1] reach further",
+                "strides: expected elements within 2^60 - 1, but ["
+                        + huge
+                        + ", 1] with shape [5, 1] reach further",
                 () -> tensor.strided(0, new long[] {5, 1}, new long[] {huge, 1}));
         assertRejected(
                 "index: expected 2 numbers (shape [2, 3]), but there are 1", () -> tensor.get(1));
         assertRejected(
-                "index: expected an element of shape [2, 3], but it is [0, 3]", () -> tensor.get(0, 3));
+                "index: expected an element of shape [2, 3], but it is [0, 3]",
+                () -> tensor.get(0, 3));
         assertRejected(
-                "index: expected an element of shape [2, 3], but it is [-1, 0]", () -> tensor.set(0, -1, 0));
+                "index: expected an element of shape [2, 3], but it is [-1, 0]",
+                () -> tensor.set(0, -1, 0));
     }
 
     @Test
@@ -290,13 +322,18 @@ class TensorTest {
     @Test
     void nullsAreNamed() {
         Tensor tensor = device.tensor(new float[1], 1);
-        assertNull("values: expected a float[], but it is null", () -> device.tensor((float[]) null, 1));
-        assertNull("bits: expected a short[], but it is null", () -> device.tensor(DType.F16, (short[]) null, 1));
+        assertNull(
+                "values: expected a float[], but it is null",
+                () -> device.tensor((float[]) null, 1));
+        assertNull(
+                "bits: expected a short[], but it is null",
+                () -> device.tensor(DType.F16, (short[]) null, 1));
         assertNull(
                 "memory: expected a MemorySegment, but it is null",
                 () -> device.tensor(DType.F32, (MemorySegment) null, 1));
         assertNull(
-                "memory: expected a ByteBuffer, but it is null", () -> device.tensor(DType.F32, (ByteBuffer) null, 1));
+                "memory: expected a ByteBuffer, but it is null",
+                () -> device.tensor(DType.F32, (ByteBuffer) null, 1));
         assertNull("dtype: expected a DType, but it is null", () -> device.allocate(null, 1));
         assertNull(
                 "shape: expected the size of each dimension, but it is null",
