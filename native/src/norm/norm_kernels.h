@@ -58,9 +58,6 @@ static inline row_moments merge_moments(row_moments a, row_moments b) {
                          a.squares + b.squares + difference * difference * a.count * weight};
 }
 
-/* The reciprocal scale of a row from its mean square, in double precision. NaN and Inf go the way of the formula. */
-double row_norm_reciprocal(double mean_square, double count, float eps, int eps_mode);
-
 /* The scale of a row from its moments. Writes the saved statistics of the row unless it is `exact`. */
 row_scale row_norm_scale(const row_norm_arguments *arguments, long long row, row_moments moments);
 

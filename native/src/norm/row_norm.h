@@ -13,6 +13,7 @@
 
 #include "../simd/simd.h"
 #include "norm_kernels.h"
+#include "row_scale.h"
 
 /* Running sums side by side: as many as hide the latency of an addition, and fit into the registers. */
 #define SUMS 8
@@ -175,33 +176,38 @@ GATUN_INLINE chunk_sums accumulate(const statistic kind, const void *x, long lon
     return (chunk_sums){kind == SQUARES ? 0 : total(r.sums, count), kind == SUM ? 0 : total(r.squares, count)};
 }
 
-/* Entries whose mean stands in for that of the chunk: its error is an eighth of their standard deviation or less. */
+/* Entries whose mean stands in for that of a chunk: its error is an eighth of their standard deviation or less. */
 #define SAMPLE (SUMS * VF_LANES > 64 ? SUMS * VF_LANES : 64)
+
+GATUN_INLINE float sample_mean(const void *x, long long begin, long long end, const int dtype) {
+    long long count = end - begin < SAMPLE ? end - begin : SAMPLE;
+    fetcher nothing = {0};
+    return accumulate(SUM, x, begin, begin + count, 0, dtype, &nothing).sum * (1 / (float)count);
+}
 
 /*
  * One pass about a center near the mean, then corrected by the mean deviation A / n. That is as good as a pass about the
  * mean itself while A / n is small against the deviations, (A / n)^2 <= Q / 4n; else the pass is repeated about the mean
- * that the first one found.
+ * that the first one found. `center` is for the first chunk; each later one takes the mean of the chunk before it.
  */
-GATUN_INLINE row_moments moments_about_mean(const void *x, long long begin, long long end, const int dtype,
-                                            fetcher *ahead) {
+GATUN_INLINE row_moments moments_about_mean(const void *x, long long begin, long long end, float center,
+                                            const int dtype, fetcher *ahead) {
     row_moments row = {0, 0, 0};
     for (long long j = begin; j < end; j += CHUNK) {
         const long long stop = j + CHUNK < end ? j + CHUNK : end;
-        const long long sample = stop - j < SAMPLE ? stop - j : SAMPLE;
-        const double count = (double)(stop - j);
-        fetcher nothing = {0};
-        float center = accumulate(SUM, x, j, j + sample, 0, dtype, &nothing).sum / (float)sample;
+        const double count = (double)(stop - j), share = 1 / count;
         chunk_sums sums = accumulate(DEVIATIONS, x, j, stop, center, dtype, ahead);
-        double low = (double)sums.sum / count;
-        if (!(low * low * count <= 0.25 * (double)sums.squares)) {
+        double low = (double)sums.sum * share;
+        if (!((double)sums.sum * low <= 0.25 * (double)sums.squares)) {
+            fetcher nothing = {0};
             center = (float)((double)center + low);
             sums = accumulate(DEVIATIONS, x, j, stop, center, dtype, &nothing);
-            low = (double)sums.sum / count;
+            low = (double)sums.sum * share;
         }
         double squares = (double)sums.squares - (double)sums.sum * low;
         row_moments chunk = {count, (double)center + low, squares < 0 ? 0 : squares};
         row = j == begin ? chunk : merge_moments(row, chunk);
+        center = (float)chunk.mean;
     }
     return row;
 }
@@ -216,9 +222,10 @@ GATUN_INLINE row_moments moments_about_zero(const void *x, long long begin, long
     return (row_moments){(double)(end - begin), 0, squares};
 }
 
-GATUN_INLINE row_moments moments_of(const void *x, long long begin, long long end, const int dtype,
+GATUN_INLINE row_moments moments_of(const void *x, long long begin, long long end, float center, const int dtype,
                                     const bool centered, fetcher *ahead) {
-    return centered ? moments_about_mean(x, begin, end, dtype, ahead) : moments_about_zero(x, begin, end, dtype, ahead);
+    return centered ? moments_about_mean(x, begin, end, center, dtype, ahead)
+                    : moments_about_zero(x, begin, end, dtype, ahead);
 }
 
 /* Everything constant that the output loop is specialized for. */
@@ -409,10 +416,15 @@ GATUN_INLINE void normalize_group(const row_norm_arguments *a, long long begin, 
                                   const int dtype, const bool centered, output_function *plain,
                                   output_function *streaming) {
     row_scale scales[GROUP_ROWS];
-    long long rows = end - begin;
+    float centers[GROUP_ROWS] = {0};
+    const long long rows = end - begin;
+    for (long long k = 0; centered && k < rows; k++) {
+        centers[k] = sample_mean(row_of_x(a, begin + k, dtype), 0, a->columns, dtype);
+    }
     for (long long k = 0; k < rows; k++) {
         const void *x = row_of_x(a, begin + k, dtype);
-        scales[k] = row_norm_scale(a, begin + k, moments_of(x, 0, a->statistics_columns, dtype, centered, ahead));
+        scales[k] = scale_of_row(
+            a, begin + k, moments_of(x, 0, a->statistics_columns, centers[k], dtype, centered, ahead));
     }
     const long long width = (a->stream ? STREAMED_TILE_BYTES : TILE_BYTES) / element_bytes(dtype);
     for (long long tile = (a->columns - 1) / width * width; tile >= 0; tile -= width) {
@@ -452,6 +464,14 @@ GATUN_INLINE void normalize_rows(const row_norm_arguments *a, long long begin, l
     }
 }
 
+GATUN_INLINE row_moments moments_of_columns(const row_norm_arguments *a, long long row, long long begin, long long end,
+                                            const int dtype, const bool centered) {
+    const void *x = row_of_x(a, row, dtype);
+    const float center = centered ? sample_mean(x, begin, end, dtype) : 0;
+    fetcher nothing = {0};
+    return moments_of(x, begin, end, center, dtype, centered, &nothing);
+}
+
 GATUN_INLINE void apply_columns(const row_norm_arguments *a, long long row, long long begin, long long end,
                                 const row_scale *scale, const int dtype, output_function *plain,
                                 output_function *streaming) {
@@ -486,14 +506,13 @@ GATUN_INLINE void apply_columns(const row_norm_arguments *a, long long row, long
         }                                                                                                              \
     }                                                                                                                  \
     static row_moments moments(const row_norm_arguments *a, long long row, long long begin, long long end) {           \
-        fetcher nothing = {0};                                                                                      \
         switch (a->dtype) {                                                                                            \
         case GATUN_BF16:                                                                                               \
-            return moments_of(row_of_x(a, row, GATUN_BF16), begin, end, GATUN_BF16, is_centered, &nothing);            \
+            return moments_of_columns(a, row, begin, end, GATUN_BF16, is_centered);                                    \
         case GATUN_F16:                                                                                                \
-            return moments_of(row_of_x(a, row, GATUN_F16), begin, end, GATUN_F16, is_centered, &nothing);              \
+            return moments_of_columns(a, row, begin, end, GATUN_F16, is_centered);                                     \
         default:                                                                                                       \
-            return moments_of(row_of_x(a, row, GATUN_F32), begin, end, GATUN_F32, is_centered, &nothing);              \
+            return moments_of_columns(a, row, begin, end, GATUN_F32, is_centered);                                     \
         }                                                                                                              \
     }                                                                                                                  \
     static void apply(const row_norm_arguments *a, long long row, long long begin, long long end,                      \

@@ -1,48 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From moments to the scale of a row, and the rows that float32 statistics cannot describe. */
-#include <float.h>
-
+/* The rows that float32 statistics cannot describe. */
 #include "../simd/simd.h"
 #include "norm_kernels.h"
-
-/* Below this denominator the squares have lost bits to float32 underflow. */
-#define SMALLEST_DENOMINATOR 0x1p-50
-
-double row_norm_reciprocal(double mean_square, double count, float eps, int eps_mode) {
-    switch (eps_mode) {
-    case GATUN_EPS_ADD:
-        return 1.0 / (vf_sqrt_f64(mean_square) + (double)eps);
-    case GATUN_EPS_CLAMP: {
-        double norm = vf_sqrt_f64(count * mean_square);
-        return vf_sqrt_f64(count) / (norm < (double)eps ? (double)eps : norm); /* a NaN norm stays */
-    }
-    default:
-        return 1.0 / vf_sqrt_f64(mean_square + (double)eps);
-    }
-}
-
-static void save_statistics(const row_norm_arguments *a, long long row, double mean, double reciprocal) {
-    if (a->mean) {
-        a->mean[row] = (float)mean;
-    }
-    if (a->mean_low) {
-        a->mean_low[row] = (float)(mean - (double)(float)mean);
-    }
-    if (a->rstd) {
-        a->rstd[row] = (float)reciprocal;
-    }
-}
+#include "row_scale.h"
 
 row_scale row_norm_scale(const row_norm_arguments *a, long long row, row_moments moments) {
-    double mean_square = moments.squares / moments.count;
-    double reciprocal = row_norm_reciprocal(mean_square, moments.count, a->eps, a->eps_mode);
-    row_scale scale = {(float)moments.mean, (float)(moments.mean - (double)(float)moments.mean), (float)reciprocal,
-                       /* written so that NaN is exact too */
-                       !(mean_square <= DBL_MAX && reciprocal < 1 / SMALLEST_DENOMINATOR)};
-    if (!scale.exact) {
-        save_statistics(a, row, moments.mean, reciprocal);
-    }
-    return scale;
+    return scale_of_row(a, row, moments);
 }
 
 static double load(const void *p, long long index, int dtype) {
@@ -98,7 +61,7 @@ void row_norm_exact(const row_norm_arguments *a, long long row, bool centered) {
         double deviation = load(x, j, a->dtype) - mean;
         squares += deviation * deviation;
     }
-    double reciprocal = row_norm_reciprocal(squares / count, count, a->eps, a->eps_mode);
+    double reciprocal = reciprocal_of_mean_square(squares / count, count, a->eps, a->eps_mode);
     save_statistics(a, row, mean, reciprocal);
 
     for (long long j = 0; j < a->columns; j++) {
