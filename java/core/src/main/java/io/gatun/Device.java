@@ -70,7 +70,8 @@ public final class Device implements AutoCloseable {
             }
             if (!wanted.equals("auto")) {
                 throw new IllegalArgumentException(
-                        source + ": expected auto, cpu, cuda:0 or reference, but it is " + wanted);
+                        "%s: expected auto, cpu, cuda:0 or reference, but it is %s"
+                                .formatted(source, wanted));
             }
         }
         try {
@@ -130,12 +131,12 @@ public final class Device implements AutoCloseable {
         requireLibrary("cuda:" + index);
         String reason = NativeInformation.gpuReason();
         throw new DeviceUnavailableException(
-                "Device cuda:"
-                        + index
-                        + " is not available: "
-                        + (reason.isEmpty()
-                                ? "this version of the Java API has no kernels for GPUs"
-                                : reason));
+                "Device cuda:%s is not available: %s"
+                        .formatted(
+                                index,
+                                reason.isEmpty()
+                                        ? "this version of the Java API has no kernels for GPUs"
+                                        : reason));
     }
 
     /**
@@ -152,7 +153,7 @@ public final class Device implements AutoCloseable {
         NativeLibrary library = NativeLibrary.get();
         if (!library.available()) {
             throw new DeviceUnavailableException(
-                    "Device " + device + " is not available: " + library.failure());
+                    "Device %s is not available: %s".formatted(device, library.failure()));
         }
     }
 
@@ -241,11 +242,9 @@ public final class Device implements AutoCloseable {
         Objects.requireNonNull(memory, "memory: expected a ByteBuffer, but it is null");
         if (memory.order() != ByteOrder.nativeOrder()) {
             throw new IllegalArgumentException(
-                    "memory: expected a buffer of native byte order ("
-                            + ByteOrder.nativeOrder()
-                            + "), but it is "
-                            + memory.order()
-                            + "; set order(ByteOrder.nativeOrder())");
+                    ("memory: expected a buffer of native byte order (%s), but it is %s; set "
+                                    + "order(ByteOrder.nativeOrder())")
+                            .formatted(ByteOrder.nativeOrder(), memory.order()));
         }
         return Tensor.of(this, dtype, MemorySegment.ofBuffer(memory), "memory", shape);
     }

@@ -15,10 +15,9 @@ final class NormChecks {
         forward(x, gamma, beta, options, y, statistics);
         if (options.statisticsColumns() != 0 && options.statisticsColumns() != x.columns) {
             throw new IllegalArgumentException(
-                    "statisticsColumns: expected 0 or all "
-                            + x.columns
-                            + " columns of x for layer normalization, but it is "
-                            + options.statisticsColumns());
+                    ("statisticsColumns: expected 0 or all %s columns of x for layer "
+                                    + "normalization, but it is %s")
+                            .formatted(x.columns, options.statisticsColumns()));
         }
         Tensor mean = statistics.mean();
         Tensor meanLow = statistics.meanLow();
@@ -53,10 +52,8 @@ final class NormChecks {
         forward(x, gamma, beta, options, y, statistics);
         if (options.statisticsColumns() > x.columns) {
             throw new IllegalArgumentException(
-                    "statisticsColumns: expected at most the "
-                            + x.columns
-                            + " columns of x, but it is "
-                            + options.statisticsColumns());
+                    "statisticsColumns: expected at most the %s columns of x, but it is %s"
+                            .formatted(x.columns, options.statisticsColumns()));
         }
         if (statistics.mean() != null || statistics.meanLow() != null) {
             throw new IllegalArgumentException(

@@ -26,25 +26,16 @@ final class Operands {
 
     private static IllegalArgumentException wrongDevice(Tensor tensor, String name, Tensor x) {
         return new IllegalArgumentException(
-                name
-                        + ": expected a tensor on "
-                        + x.device()
-                        + ", the device of x, but it"
-                        + " is on "
-                        + tensor.device()
-                        + "; Tensor.on(Device) shows host memory to another device");
+                ("%s: expected a tensor on %s, the device of x, but it is on %s; "
+                                + "Tensor.on(Device) shows host memory to another device")
+                        .formatted(name, x.device(), tensor.device()));
     }
 
     static void requireType(Tensor tensor, String name, DType dtype, String reason) {
         if (tensor.dtype() != dtype) {
             throw new IllegalArgumentException(
-                    name
-                            + ": expected "
-                            + dtype
-                            + " ("
-                            + reason
-                            + "), but it is "
-                            + tensor.dtype());
+                    "%s: expected %s (%s), but it is %s"
+                            .formatted(name, dtype, reason, tensor.dtype()));
         }
     }
 
@@ -62,29 +53,27 @@ final class Operands {
         }
         if (tensor.columns == 0) {
             return new IllegalArgumentException(
-                    name
-                            + ": expected at least 1 column (the last dimension), but shape "
-                            + Arrays.toString(tensor.shape())
-                            + " has 0");
+                    "%s: expected at least 1 column (the last dimension), but shape %s has 0"
+                            .formatted(name, Arrays.toString(tensor.shape())));
         }
         return new IllegalArgumentException(
-                name
-                        + ": expected columns with stride 1 and leading dimensions with one"
-                        + " stride from row to row, but shape "
-                        + Arrays.toString(tensor.shape())
-                        + " has strides "
-                        + Arrays.toString(tensor.strides())
-                        + "; contiguous() makes a copy without gaps");
+                ("%s: expected columns with stride 1 and leading dimensions with one "
+                                + "stride from row to row, but shape %s has strides %s; contiguous() makes "
+                                + "a copy without gaps")
+                        .formatted(
+                                name,
+                                Arrays.toString(tensor.shape()),
+                                Arrays.toString(tensor.strides())));
     }
 
     static void requireShape(Tensor tensor, String name, Tensor x) {
         if (!tensor.hasShapeOf(x)) {
             throw new IllegalArgumentException(
-                    name
-                            + ": expected shape "
-                            + Arrays.toString(x.shape())
-                            + ", that of x, but it is "
-                            + Arrays.toString(tensor.shape()));
+                    "%s: expected shape %s, that of x, but it is %s"
+                            .formatted(
+                                    name,
+                                    Arrays.toString(x.shape()),
+                                    Arrays.toString(tensor.shape())));
         }
     }
 
@@ -110,16 +99,14 @@ final class Operands {
     static void requireOneEachRow(Tensor tensor, String name, Tensor x) {
         if (tensor.elementCount() != x.rows || !tensor.isContiguous()) {
             throw new IllegalArgumentException(
-                    name
-                            + ": expected "
-                            + x.rows
-                            + " contiguous elements (the rows of x), but"
-                            + " shape "
-                            + Arrays.toString(tensor.shape())
-                            + " has "
-                            + tensor.elementCount()
-                            + " with strides "
-                            + Arrays.toString(tensor.strides()));
+                    ("%s: expected %s contiguous elements (the rows of x), but shape %s has %s "
+                                    + "with strides %s")
+                            .formatted(
+                                    name,
+                                    x.rows,
+                                    Arrays.toString(tensor.shape()),
+                                    tensor.elementCount(),
+                                    Arrays.toString(tensor.strides())));
         }
     }
 
@@ -136,7 +123,8 @@ final class Operands {
     static void requireDisjoint(Tensor output, String name, Tensor other, String otherName) {
         if (overlap(output, other)) {
             throw new IllegalArgumentException(
-                    name + ": expected memory apart from " + otherName + ", but they overlap");
+                    "%s: expected memory apart from %s, but they overlap"
+                            .formatted(name, otherName));
         }
     }
 
@@ -177,10 +165,9 @@ final class Operands {
         }
         if (!tensor.segment().isAccessibleBy(Thread.currentThread())) {
             throw new WrongThreadException(
-                    name
-                            + ": expected memory that "
-                            + Thread.currentThread()
-                            + " may use, but it belongs to the confined arena of another thread");
+                    ("%s: expected memory that %s may use, but it belongs to the confined "
+                                    + "arena of another thread")
+                            .formatted(name, Thread.currentThread()));
         }
     }
 }

@@ -32,10 +32,8 @@ final class Shapes {
     static void checkStrides(long[] shape, long[] strides) {
         if (strides.length != shape.length) {
             throw new IllegalArgumentException(
-                    "strides: expected one for each of the "
-                            + shape.length
-                            + " dimensions, but it is "
-                            + Arrays.toString(strides));
+                    "strides: expected one for each of the %s dimensions, but it is %s"
+                            .formatted(shape.length, Arrays.toString(strides)));
         }
         long last = 0;
         for (int dimension = 0; dimension < shape.length; dimension++) {
@@ -46,11 +44,9 @@ final class Shapes {
             long steps = Math.max(shape[dimension] - 1, 0);
             if (steps != 0 && strides[dimension] > (MOST_ELEMENTS - last - 1) / steps) {
                 throw new IllegalArgumentException(
-                        "strides: expected elements within 2^60 - 1, but "
-                                + Arrays.toString(strides)
-                                + " with shape "
-                                + Arrays.toString(shape)
-                                + " reach further");
+                        ("strides: expected elements within 2^60 - 1, but %s with shape %s reach "
+                                        + "further")
+                                .formatted(Arrays.toString(strides), Arrays.toString(shape)));
             }
             last += steps * strides[dimension];
         }

@@ -89,23 +89,23 @@ public final class Tensor implements AutoCloseable {
         long count = Shapes.product(sizes);
         if (count > segment.byteSize() / dtype.bytes()) {
             throw new IllegalArgumentException(
-                    name
-                            + ": expected at least "
-                            + count
-                            + " elements (the product of shape "
-                            + Arrays.toString(sizes)
-                            + "), but it has "
-                            + segment.byteSize() / dtype.bytes());
+                    ("%s: expected at least %s elements (the product of shape %s), but it has "
+                                    + "%s")
+                            .formatted(
+                                    name,
+                                    count,
+                                    Arrays.toString(sizes),
+                                    segment.byteSize() / dtype.bytes()));
         }
         if ((segment.address() & dtype.bytes() - 1) != 0) {
             throw new IllegalArgumentException(
-                    name
-                            + ": expected memory aligned to the "
-                            + dtype.bytes()
-                            + " bytes of "
-                            + dtype
-                            + ", but its address is 0x"
-                            + Long.toHexString(segment.address()));
+                    ("%s: expected memory aligned to the %s bytes of %s, but its address is "
+                                    + "0x%s")
+                            .formatted(
+                                    name,
+                                    dtype.bytes(),
+                                    dtype,
+                                    Long.toHexString(segment.address())));
         }
         MemorySegment exact = segment.asSlice(0, count * dtype.bytes());
         Object array = segment.heapBase().orElse(null);
@@ -265,22 +265,18 @@ public final class Tensor implements AutoCloseable {
         Shapes.check(sizes);
         if (Shapes.product(sizes) != elementCount) {
             throw new IllegalArgumentException(
-                    "shape: expected "
-                            + elementCount
-                            + " elements, those of "
-                            + Arrays.toString(this.shape)
-                            + ", but "
-                            + Arrays.toString(sizes)
-                            + " has "
-                            + Shapes.product(sizes));
+                    "shape: expected %s elements, those of %s, but %s has %s"
+                            .formatted(
+                                    elementCount,
+                                    Arrays.toString(this.shape),
+                                    Arrays.toString(sizes),
+                                    Shapes.product(sizes)));
         }
         if (!isContiguous()) {
             throw new IllegalArgumentException(
-                    "reshape: expected a contiguous tensor, but shape "
-                            + Arrays.toString(this.shape)
-                            + " has strides "
-                            + Arrays.toString(strides)
-                            + "; contiguous() makes a copy that can be reshaped");
+                    ("reshape: expected a contiguous tensor, but shape %s has strides %s; "
+                                    + "contiguous() makes a copy that can be reshaped")
+                            .formatted(Arrays.toString(this.shape), Arrays.toString(strides)));
         }
         return view(0, sizes, Shapes.contiguous(sizes));
     }
@@ -298,14 +294,9 @@ public final class Tensor implements AutoCloseable {
         checkDimension(dimension);
         if (start < 0 || length < 0 || start > shape[dimension] - length) {
             throw new IllegalArgumentException(
-                    "start, length: expected a range within the "
-                            + shape[dimension]
-                            + " elements of dimension "
-                            + dimension
-                            + ", but they are "
-                            + start
-                            + " and "
-                            + length);
+                    ("start, length: expected a range within the %s elements of dimension %s, "
+                                    + "but they are %s and %s")
+                            .formatted(shape[dimension], dimension, start, length));
         }
         long[] sizes = shape.clone();
         sizes[dimension] = length;
@@ -334,17 +325,14 @@ public final class Tensor implements AutoCloseable {
         long extent = Shapes.extent(sizes, steps);
         if (offset < 0 || offset > room || extent > room - offset) {
             throw new IllegalArgumentException(
-                    "offset, shape, strides: expected elements within the "
-                            + room
-                            + " of this tensor's memory, but offset "
-                            + offset
-                            + ", shape "
-                            + Arrays.toString(sizes)
-                            + " and strides "
-                            + Arrays.toString(steps)
-                            + " cover "
-                            + extent
-                            + " from there");
+                    ("offset, shape, strides: expected elements within the %s of this tensor's "
+                                    + "memory, but offset %s, shape %s and strides %s cover %s from there")
+                            .formatted(
+                                    room,
+                                    offset,
+                                    Arrays.toString(sizes),
+                                    Arrays.toString(steps),
+                                    extent));
         }
         return view(offset, sizes, steps);
     }
@@ -450,10 +438,8 @@ public final class Tensor implements AutoCloseable {
         Objects.requireNonNull(values, "values: expected a float[], but it is null");
         if (values.length != elementCount) {
             throw new IllegalArgumentException(
-                    "values: expected "
-                            + elementCount
-                            + " elements, those of this tensor, but it has "
-                            + values.length);
+                    "values: expected %s elements, those of this tensor, but it has %s"
+                            .formatted(elementCount, values.length));
         }
         checkWritable();
         of(device, DType.F32, MemorySegment.ofArray(values), "values", shape).copyTo(this);
@@ -470,10 +456,8 @@ public final class Tensor implements AutoCloseable {
         Objects.requireNonNull(other, "other: expected a Tensor, but it is null");
         if (!Arrays.equals(shape, other.shape)) {
             throw new IllegalArgumentException(
-                    "other: expected shape "
-                            + Arrays.toString(shape)
-                            + ", but it is "
-                            + Arrays.toString(other.shape));
+                    "other: expected shape %s, but it is %s"
+                            .formatted(Arrays.toString(shape), Arrays.toString(other.shape)));
         }
         other.checkWritable();
         Operands.requireDisjoint(other, "other", this, "this tensor");
@@ -529,12 +513,8 @@ public final class Tensor implements AutoCloseable {
     private int checkDimension(int dimension) {
         if (dimension < 0 || dimension >= shape.length) {
             throw new IllegalArgumentException(
-                    "dimension: expected a number from 0 to "
-                            + (shape.length - 1)
-                            + " (shape "
-                            + Arrays.toString(shape)
-                            + "), but it is "
-                            + dimension);
+                    "dimension: expected a number from 0 to %s (shape %s), but it is %s"
+                            .formatted(shape.length - 1, Arrays.toString(shape), dimension));
         }
         return dimension;
     }
@@ -549,21 +529,15 @@ public final class Tensor implements AutoCloseable {
     private long offset(long[] index) {
         if (index.length != shape.length) {
             throw new IllegalArgumentException(
-                    "index: expected "
-                            + shape.length
-                            + " numbers (shape "
-                            + Arrays.toString(shape)
-                            + "), but there are "
-                            + index.length);
+                    "index: expected %s numbers (shape %s), but there are %s"
+                            .formatted(shape.length, Arrays.toString(shape), index.length));
         }
         long offset = 0;
         for (int dimension = 0; dimension < index.length; dimension++) {
             if (index[dimension] < 0 || index[dimension] >= shape[dimension]) {
                 throw new IllegalArgumentException(
-                        "index: expected an element of shape "
-                                + Arrays.toString(shape)
-                                + ", but it is "
-                                + Arrays.toString(index));
+                        "index: expected an element of shape %s, but it is %s"
+                                .formatted(Arrays.toString(shape), Arrays.toString(index)));
             }
             offset += index[dimension] * strides[dimension];
         }

@@ -19,9 +19,17 @@ class DeviceTest {
                 Device again = Device.cpu()) {
             assertEquals("cpu", cpu.name());
             assertTrue(cpu.threads() >= 1);
-            assertTrue(cpu.description().endsWith("; " + cpu.isa() + ", " + cpu.threads()
-                    + (cpu.threads() == 1 ? " thread" : " threads")));
-            assertTrue(cpu.toString().matches("cpu \\(device \\d+: " + cpu.isa() + ", .*"), cpu.toString());
+            assertTrue(
+                    cpu.description()
+                            .endsWith(
+                                    "; "
+                                            + cpu.isa()
+                                            + ", "
+                                            + cpu.threads()
+                                            + (cpu.threads() == 1 ? " thread" : " threads")));
+            assertTrue(
+                    cpu.toString().matches("cpu \\(device \\d+: " + cpu.isa() + ", .*"),
+                    cpu.toString());
             assertNotEquals(cpu.toString(), again.toString());
             cpu.synchronize();
         }
@@ -44,20 +52,23 @@ class DeviceTest {
 
     @Test
     void whatIsNotThereIsUnavailable() {
-        String message = assertThrows(DeviceUnavailableException.class, () -> Device.cuda(0)).getMessage();
+        String message =
+                assertThrows(DeviceUnavailableException.class, () -> Device.cuda(0)).getMessage();
         assertTrue(message.startsWith("Device cuda:0 is not available: "), message);
         assertThrows(IllegalArgumentException.class, () -> Device.cuda(-1));
         Isa foreign = System.getProperty("os.arch").equals("aarch64") ? Isa.AVX2 : Isa.NEON;
         assertThrows(
-                DeviceUnavailableException.class, () -> Device.cpu(CpuOptions.DEFAULT.withIsa(foreign)));
+                DeviceUnavailableException.class,
+                () -> Device.cpu(CpuOptions.DEFAULT.withIsa(foreign)));
         assertThrows(NullPointerException.class, () -> Device.cpu(null));
     }
 
     @Test
     void memoryThatCannotBeHadIsAnOutOfMemoryError() {
         try (Device cpu = Device.cpu()) {
-            String message = assertThrows(OutOfMemoryError.class, () -> cpu.allocate(DType.F32, 1L << 58))
-                    .getMessage();
+            String message =
+                    assertThrows(OutOfMemoryError.class, () -> cpu.allocate(DType.F32, 1L << 58))
+                            .getMessage();
             assertTrue(message.contains("1152921504606846976 bytes"), message);
         }
     }
@@ -90,7 +101,8 @@ class DeviceTest {
             assertEquals(cpu.threads(), library.threads());
         }
         assertTrue(library.kernels().contains(new Doctor.Kernel("rms_norm", Isa.SCALAR)));
-        assertTrue(library.kernels().contains(new Doctor.Kernel("layer_norm", library.isaChosen())));
+        assertTrue(
+                library.kernels().contains(new Doctor.Kernel("layer_norm", library.isaChosen())));
         assertFalse(library.gpu().isEmpty());
     }
 }

@@ -12,13 +12,18 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Which device is opened, with a native library and without one. Each case has a JVM of its own. */
+/**
+ * Which device is opened, with a native library and without one. Each case has a JVM of its own.
+ */
 class FallbackTest {
-    private static ForkedJvm.Result run(String libraryPath, String device, Map<String, String> environment)
+    private static ForkedJvm.Result run(
+            String libraryPath, String device, Map<String, String> environment)
             throws IOException, InterruptedException {
-        List<String> options = device == null
-                ? List.of("-Dgatun.library.path=" + libraryPath)
-                : List.of("-Dgatun.library.path=" + libraryPath, "-Dgatun.device=" + device);
+        List<String> options =
+                device == null
+                        ? List.of("-Dgatun.library.path=" + libraryPath)
+                        : List.of(
+                                "-Dgatun.library.path=" + libraryPath, "-Dgatun.device=" + device);
         ForkedJvm.Result result = ForkedJvm.run(FallbackProbe.class, options, environment);
         assertEquals(0, result.status(), result::toString);
         return result;
@@ -36,14 +41,19 @@ class FallbackTest {
         assertEquals(1, count(result.errors(), "WARNING"), result::toString);
         assertEquals(
                 1,
-                count(result.errors(), "Kernels run in pure Java on the reference device, which is slow."),
+                count(
+                        result.errors(),
+                        "Kernels run in pure Java on the reference device, which is slow."),
                 result::toString);
         String reason = "No native library of Gatun could be loaded: ";
         assertEquals(1, count(result.errors(), reason), result::toString);
         assertEquals(1, count(result.errors(), folder.toString()), result::toString);
         assertTrue(result.output().contains("doctor: " + reason), result::toString);
         assertTrue(
-                result.output().contains("DeviceUnavailableException: Device cpu is not available: " + reason),
+                result.output()
+                        .contains(
+                                "DeviceUnavailableException: Device cpu is not available: "
+                                        + reason),
                 result::toString);
     }
 
@@ -58,10 +68,12 @@ class FallbackTest {
     }
 
     @Test
-    void aDeviceThatWasAskedForIsNotReplaced(@TempDir Path folder) throws IOException, InterruptedException {
+    void aDeviceThatWasAskedForIsNotReplaced(@TempDir Path folder)
+            throws IOException, InterruptedException {
         ForkedJvm.Result result = run(folder.toString(), "cpu", Map.of());
         assertTrue(
-                result.output().startsWith("DeviceUnavailableException: Device cpu is not available: "),
+                result.output()
+                        .startsWith("DeviceUnavailableException: Device cpu is not available: "),
                 result::toString);
         assertEquals("", result.errors());
     }
@@ -81,7 +93,8 @@ class FallbackTest {
                 result.output().strip());
         result = run(library, null, Map.of("GATUN_DEVICE", "cuda:0"));
         assertTrue(
-                result.output().startsWith("DeviceUnavailableException: Device cuda:0 is not available: "),
+                result.output()
+                        .startsWith("DeviceUnavailableException: Device cuda:0 is not available: "),
                 result::toString);
     }
 }

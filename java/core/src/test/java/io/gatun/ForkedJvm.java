@@ -27,31 +27,40 @@ final class ForkedJvm {
 
     private ForkedJvm() {}
 
-    static Result run(Class<?> main, List<String> options, Map<String, String> environment, String... arguments)
+    static Result run(
+            Class<?> main,
+            List<String> options,
+            Map<String, String> environment,
+            String... arguments)
             throws IOException, InterruptedException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.add("--enable-native-access=ALL-UNNAMED");
         command.addAll(options);
         command.add("-cp");
-        command.add(String.join(
-                File.pathSeparator,
-                location(Device.class),
-                location(NativeLibrary.class),
-                System.getProperty("gatun.test.classes")));
+        command.add(
+                String.join(
+                        File.pathSeparator,
+                        location(Device.class),
+                        location(NativeLibrary.class),
+                        System.getProperty("gatun.test.classes")));
         command.add(main.getName());
         command.addAll(List.of(arguments));
         Path output = Files.createTempFile("gatun", ".out");
         Path errors = Files.createTempFile("gatun", ".err");
         try {
-            ProcessBuilder builder = new ProcessBuilder(command)
-                    .redirectOutput(output.toFile())
-                    .redirectError(errors.toFile());
-            builder.environment().keySet().removeIf(name -> name.startsWith("GATUN_") || name.startsWith("JAVA_TOOL"));
+            ProcessBuilder builder =
+                    new ProcessBuilder(command)
+                            .redirectOutput(output.toFile())
+                            .redirectError(errors.toFile());
+            builder.environment()
+                    .keySet()
+                    .removeIf(name -> name.startsWith("GATUN_") || name.startsWith("JAVA_TOOL"));
             builder.environment().putAll(environment);
             Process process = builder.start();
             try {
-                assertTrue(process.waitFor(120, TimeUnit.SECONDS), "the JVM did not end: " + command);
+                assertTrue(
+                        process.waitFor(120, TimeUnit.SECONDS), "the JVM did not end: " + command);
             } finally {
                 process.destroyForcibly();
             }
@@ -72,7 +81,8 @@ final class ForkedJvm {
 
     private static String location(Class<?> type) {
         try {
-            return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI()).toString();
+            return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI())
+                    .toString();
         } catch (URISyntaxException impossible) {
             throw new AssertionError(impossible);
         }

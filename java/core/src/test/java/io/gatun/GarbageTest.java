@@ -14,7 +14,10 @@ class GarbageTest {
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     private static final int CALLS = 2000;
 
-    /** Bytes of a call once it is compiled: the least of some runs, since compilation ends at an unknown time. */
+    /**
+     * Bytes of a call once it is compiled: the least of some runs, since compilation ends at an
+     * unknown time.
+     */
     private static double bytesPerCall(int calls, Runnable call) {
         long least = Long.MAX_VALUE;
         for (int run = 0; run < 40 && least > 0; run++) {
@@ -39,9 +42,14 @@ class GarbageTest {
             NormOptions options = NormOptions.llama(1e-6f);
             NormStatistics saved = new NormStatistics(null, null, rstd);
             assertEquals(0, bytesPerCall(CALLS, () -> Normalization.rmsNorm(x, gamma, 1e-6f, y)));
-            assertEquals(0, bytesPerCall(CALLS, () -> Normalization.layerNorm(x, gamma, gamma, 1e-5f, y)));
             assertEquals(
-                    0, bytesPerCall(CALLS, () -> Normalization.layerNorm(x, gamma, gamma, options, y, saved)));
+                    0,
+                    bytesPerCall(CALLS, () -> Normalization.layerNorm(x, gamma, gamma, 1e-5f, y)));
+            assertEquals(
+                    0,
+                    bytesPerCall(
+                            CALLS,
+                            () -> Normalization.layerNorm(x, gamma, gamma, options, y, saved)));
         }
     }
 
@@ -52,7 +60,10 @@ class GarbageTest {
             Tensor gamma = device.tensor(new float[512], 512);
             Tensor bits = device.tensor(DType.BF16, new short[4 * 512], 4, 512);
             assertEquals(0, bytesPerCall(CALLS, () -> Normalization.rmsNorm(x, gamma, 1e-6f, x)));
-            assertEquals(0, bytesPerCall(CALLS, () -> Normalization.layerNorm(bits, gamma, gamma, 1e-5f, bits)));
+            assertEquals(
+                    0,
+                    bytesPerCall(
+                            CALLS, () -> Normalization.layerNorm(bits, gamma, gamma, 1e-5f, bits)));
         }
     }
 
@@ -65,7 +76,10 @@ class GarbageTest {
         }
     }
 
-    /** Long heap calls make views of their pieces: a few small objects in every 20 microseconds of work. */
+    /**
+     * Long heap calls make views of their pieces: a few small objects in every 20 microseconds of
+     * work.
+     */
     @Test
     void piecesOfLongHeapCallsMakeNextToNone() {
         try (Device device = Device.cpu()) {
@@ -74,7 +88,8 @@ class GarbageTest {
             long pieces = 40 / HeapCalls.ofRowKernels(device.isa()).pieceRows(10_000);
             assertTrue(bytes <= 256 * pieces, bytes + " bytes for " + pieces + " pieces");
             Tensor staged = device.tensor(new float[2 * 250_000], 2, 250_000);
-            double stagedBytes = bytesPerCall(10, () -> Normalization.srmsNorm(staged, 1e-6f, staged));
+            double stagedBytes =
+                    bytesPerCall(10, () -> Normalization.srmsNorm(staged, 1e-6f, staged));
             assertTrue(stagedBytes <= 2048, stagedBytes + " bytes");
         }
     }

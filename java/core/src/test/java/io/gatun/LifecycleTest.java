@@ -20,7 +20,6 @@ import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -47,11 +46,15 @@ class LifecycleTest {
             assertThrows(IllegalStateException.class, () -> segment.get(ValueLayout.JAVA_FLOAT, 0));
             assertEquals(
                     "x: expected open memory, but it was closed",
-                    assertThrows(IllegalStateException.class, () -> Normalization.srmsNorm(view, 1, other))
+                    assertThrows(
+                                    IllegalStateException.class,
+                                    () -> Normalization.srmsNorm(view, 1, other))
                             .getMessage());
             assertEquals(
                     "y: expected open memory, but it was closed",
-                    assertThrows(IllegalStateException.class, () -> Normalization.srmsNorm(other, 1, view))
+                    assertThrows(
+                                    IllegalStateException.class,
+                                    () -> Normalization.srmsNorm(other, 1, view))
                             .getMessage());
         }
     }
@@ -80,7 +83,9 @@ class LifecycleTest {
         for (Tensor tensor : new Tensor[] {allocated, onHeap}) {
             assertEquals(
                     "device cpu is closed",
-                    assertThrows(IllegalStateException.class, () -> Normalization.srmsNorm(tensor, 1, tensor))
+                    assertThrows(
+                                    IllegalStateException.class,
+                                    () -> Normalization.srmsNorm(tensor, 1, tensor))
                             .getMessage());
         }
         assertThrows(IllegalStateException.class, () -> device.allocate(DType.F32, 1));
@@ -91,32 +96,44 @@ class LifecycleTest {
         assertThrows(IllegalStateException.class, () -> allocated.get(0, 0));
     }
 
-    /** A native call of the user's own holds the segment: it cannot be closed then, but afterwards. */
+    /**
+     * A native call of the user's own holds the segment: it cannot be closed then, but afterwards.
+     */
     @Test
     @SuppressWarnings("restricted")
     void closingGoesOnWhereItWasStopped() throws Throwable {
         Linker linker = Linker.nativeLinker();
-        MethodHandle sort = linker.downcallHandle(
-                linker.defaultLookup().find("qsort").orElseThrow(),
-                FunctionDescriptor.ofVoid(
-                        ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS));
+        MethodHandle sort =
+                linker.downcallHandle(
+                        linker.defaultLookup().find("qsort").orElseThrow(),
+                        FunctionDescriptor.ofVoid(
+                                ValueLayout.ADDRESS,
+                                ValueLayout.JAVA_LONG,
+                                ValueLayout.JAVA_LONG,
+                                ValueLayout.ADDRESS));
         try (Device device = Device.cpu();
                 Arena arena = Arena.ofConfined()) {
             Tensor tensor = device.allocate(DType.F32, 2);
             tensor.copyFrom(new float[] {1, 2});
             List<Throwable> refusals = new ArrayList<>();
-            Runnable close = () -> refusals.add(assertThrows(IllegalStateException.class, tensor::close));
-            MethodHandle compare = MethodHandles.dropArguments(
-                    MethodHandles.filterReturnValue(
-                            MethodHandles.lookup()
-                                    .findVirtual(Runnable.class, "run", MethodType.methodType(void.class))
-                                    .bindTo(close),
-                            MethodHandles.constant(int.class, 0)),
-                    0,
-                    MemorySegment.class,
-                    MemorySegment.class);
+            Runnable close =
+                    () -> refusals.add(assertThrows(IllegalStateException.class, tensor::close));
+            MethodHandle compare =
+                    MethodHandles.dropArguments(
+                            MethodHandles.filterReturnValue(
+                                    MethodHandles.lookup()
+                                            .findVirtual(
+                                                    Runnable.class,
+                                                    "run",
+                                                    MethodType.methodType(void.class))
+                                            .bindTo(close),
+                                    MethodHandles.constant(int.class, 0)),
+                            0,
+                            MemorySegment.class,
+                            MemorySegment.class);
             FunctionDescriptor comparison =
-                    FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS);
+                    FunctionDescriptor.of(
+                            ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS);
             sort.invoke(tensor.segment(), 2L, 4L, linker.upcallStub(compare, comparison, arena));
             assertFalse(refusals.isEmpty());
             assertEquals(2, tensor.get(1), "the memory is still there");
@@ -125,7 +142,10 @@ class LifecycleTest {
         }
     }
 
-    /** Two threads call and one closes: each call works or says what was closed, and every close frees once or throws. */
+    /**
+     * Two threads call and one closes: each call works or says what was closed, and every close
+     * frees once or throws.
+     */
     @Test
     void callsAndClosesRace() throws InterruptedException {
         long until = System.nanoTime() + STRESS_NANOS;
@@ -137,36 +157,42 @@ class LifecycleTest {
             rounds++;
             Device device = Device.cpu(CpuOptions.DEFAULT.withThreads(rounds % 2 + 1));
             Tensor x = device.allocate(DType.F32, 4, 64);
-            Tensor y = rounds % 3 == 0 ? device.tensor(new float[4 * 64], 4, 64) : device.allocate(DType.F32, 4, 64);
+            Tensor y =
+                    rounds % 3 == 0
+                            ? device.tensor(new float[4 * 64], 4, 64)
+                            : device.allocate(DType.F32, 4, 64);
             x.copyFrom(new float[4 * 64]);
             CountDownLatch started = new CountDownLatch(2);
             List<Thread> callers = new ArrayList<>();
             for (int i = 0; i < 2; i++) {
-                Thread caller = new Thread(() -> {
-                    try {
-                        while (true) {
-                            Normalization.srmsNorm(x, 1e-6f, y);
-                            calls.incrementAndGet();
-                            started.countDown();
-                            LockSupport.parkNanos(20_000);
-                        }
-                    } catch (IllegalStateException closed) {
-                        if (!closed.getMessage().endsWith("closed")) {
-                            unexpected.set(closed);
-                        }
-                    } catch (Throwable thrown) {
-                        unexpected.set(thrown);
-                    }
-                    started.countDown();
-                    started.countDown();
-                });
+                Thread caller =
+                        new Thread(
+                                () -> {
+                                    try {
+                                        while (true) {
+                                            Normalization.srmsNorm(x, 1e-6f, y);
+                                            calls.incrementAndGet();
+                                            started.countDown();
+                                            LockSupport.parkNanos(20_000);
+                                        }
+                                    } catch (IllegalStateException closed) {
+                                        if (!closed.getMessage().endsWith("closed")) {
+                                            unexpected.set(closed);
+                                        }
+                                    } catch (Throwable thrown) {
+                                        unexpected.set(thrown);
+                                    }
+                                    started.countDown();
+                                    started.countDown();
+                                });
                 caller.start();
                 callers.add(caller);
             }
             started.await();
-            AutoCloseable[] order = rounds % 2 == 0
-                    ? new AutoCloseable[] {x::close, y::close, device::close}
-                    : new AutoCloseable[] {device::close, y::close, x::close};
+            AutoCloseable[] order =
+                    rounds % 2 == 0
+                            ? new AutoCloseable[] {x::close, y::close, device::close}
+                            : new AutoCloseable[] {device::close, y::close, x::close};
             for (AutoCloseable closeable : order) {
                 while (true) {
                     try {
@@ -192,7 +218,10 @@ class LifecycleTest {
         assertTrue(calls.get() >= rounds, "calls: " + calls + ", closes refused: " + refused);
     }
 
-    /** Users read and write through the segment while the tensor is closed: they see an exception, never freed memory. */
+    /**
+     * Users read and write through the segment while the tensor is closed: they see an exception,
+     * never freed memory.
+     */
     @Test
     void accessesAndClosesRace() throws InterruptedException {
         try (Device device = Device.cpu()) {
@@ -202,25 +231,31 @@ class LifecycleTest {
                 tensor.copyFrom(new float[1024]);
                 CountDownLatch started = new CountDownLatch(1);
                 AtomicReference<Throwable> end = new AtomicReference<>();
-                Thread reader = new Thread(() -> {
-                    try {
-                        while (true) {
-                            for (int i = 0; i < 1024; i++) {
-                                if (tensor.get(i) != 0) {
-                                    throw new AssertionError("read memory that is not the tensor's");
-                                }
-                            }
-                            started.countDown();
-                        }
-                    } catch (Throwable thrown) {
-                        end.set(thrown);
-                    }
-                });
+                Thread reader =
+                        new Thread(
+                                () -> {
+                                    try {
+                                        while (true) {
+                                            for (int i = 0; i < 1024; i++) {
+                                                if (tensor.get(i) != 0) {
+                                                    throw new AssertionError(
+                                                            "read memory that is not the tensor's");
+                                                }
+                                            }
+                                            started.countDown();
+                                        }
+                                    } catch (Throwable thrown) {
+                                        end.set(thrown);
+                                    }
+                                });
                 reader.start();
                 started.await();
                 tensor.close();
                 reader.join();
-                assertEquals(IllegalStateException.class, end.get().getClass(), () -> String.valueOf(end.get()));
+                assertEquals(
+                        IllegalStateException.class,
+                        end.get().getClass(),
+                        () -> String.valueOf(end.get()));
             }
         }
     }
@@ -241,18 +276,23 @@ class LifecycleTest {
             List<Thread> threads = new ArrayList<>();
             for (int i = 0; i < 6; i++) {
                 boolean onHeap = i % 2 == 0;
-                Runnable work = () -> {
-                    try (Tensor allocated = device.allocate(DType.F32, 2, 70_000)) {
-                        Tensor y = onHeap ? device.tensor(new float[2 * 70_000], 2, 70_000) : allocated;
-                        for (int round = 0; round < 20; round++) {
-                            Normalization.srmsNorm(x, 1e-6f, y);
-                            assertArrayEquals(wanted, y.toFloatArray());
-                        }
-                    } catch (Throwable thrown) {
-                        unexpected.set(thrown);
-                    }
-                };
-                threads.add(i < 3 ? Thread.ofPlatform().start(work) : Thread.ofVirtual().start(work));
+                Runnable work =
+                        () -> {
+                            try (Tensor allocated = device.allocate(DType.F32, 2, 70_000)) {
+                                Tensor y =
+                                        onHeap
+                                                ? device.tensor(new float[2 * 70_000], 2, 70_000)
+                                                : allocated;
+                                for (int round = 0; round < 20; round++) {
+                                    Normalization.srmsNorm(x, 1e-6f, y);
+                                    assertArrayEquals(wanted, y.toFloatArray());
+                                }
+                            } catch (Throwable thrown) {
+                                unexpected.set(thrown);
+                            }
+                        };
+                threads.add(
+                        i < 3 ? Thread.ofPlatform().start(work) : Thread.ofVirtual().start(work));
             }
             for (Thread thread : threads) {
                 thread.join();
@@ -263,7 +303,9 @@ class LifecycleTest {
         }
     }
 
-    /** The memory of a forgotten tensor is freed, but not while its segment can still be reached. */
+    /**
+     * The memory of a forgotten tensor is freed, but not while its segment can still be reached.
+     */
     @Test
     void aSegmentKeepsAForgottenTensorAlive() throws InterruptedException {
         try (Device device = Device.cpu()) {

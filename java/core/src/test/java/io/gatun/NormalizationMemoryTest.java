@@ -434,7 +434,8 @@ class NormalizationMemoryTest {
                                         expectedSaved[0], expectedSaved[1], expectedSaved[2]));
                         assertClose(dtype, castMode, expected, y);
                         assertClose(DType.F32, castMode, expectedSaved[2], saved[2]);
-                        // A float32 near 4096 is known to 2^-12, mean and meanLow together to float32 of the deviation.
+                        // A float32 near 4096 is known to 2^-12, mean and meanLow together to
+                        // float32 of the deviation.
                         for (int row = 0; row < 5; row++) {
                             assertEquals(
                                     (double) expectedSaved[0].get(row) + expectedSaved[1].get(row),

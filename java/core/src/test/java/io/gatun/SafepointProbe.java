@@ -5,8 +5,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Asks for safepoints while another thread makes heap calls that are long, longer than a piece may be, or short ones in a
- * loop. The JVM logs how long each safepoint took to reach; lines of this class in between say what was going on.
+ * Asks for safepoints while another thread makes heap calls that are long, longer than a piece may
+ * be, or short ones in a loop. The JVM logs how long each safepoint took to reach; lines of this
+ * class in between say what was going on.
  */
 final class SafepointProbe {
     private static final int SAFEPOINTS = 60;
@@ -15,29 +16,33 @@ final class SafepointProbe {
 
     public static void main(String[] arguments) throws InterruptedException {
         try (Device device = Device.cpu()) {
-            Tensor many = device.tensor(new float[1024 * 4096], 1024, 4096);
+            Tensor many = device.tensor(new float[4096 * 4096], 4096, 4096);
             Tensor gamma = device.tensor(new float[4096], 4096);
             measure("pieces", () -> Normalization.rmsNorm(many, gamma, 1e-6f, many));
-            Tensor row = device.tensor(new float[1 << 21], 1, 1 << 21);
+            Tensor row = device.tensor(new float[1 << 23], 1, 1 << 23);
             measure("staged", () -> Normalization.layerNorm(row, null, null, 1e-6f, row));
             Tensor one = device.tensor(new float[4096], 1, 4096);
-            measure("short", () -> {
-                for (int i = 0; i < 100_000; i++) {
-                    Normalization.rmsNorm(one, gamma, 1e-6f, one);
-                }
-            });
+            measure(
+                    "short",
+                    () -> {
+                        for (int i = 0; i < 100_000; i++) {
+                            Normalization.rmsNorm(one, gamma, 1e-6f, one);
+                        }
+                    });
         }
     }
 
     private static void measure(String name, Runnable call) throws InterruptedException {
         AtomicBoolean stop = new AtomicBoolean();
         AtomicLong calls = new AtomicLong();
-        Thread caller = new Thread(() -> {
-            while (!stop.get()) {
-                call.run();
-                calls.incrementAndGet();
-            }
-        });
+        Thread caller =
+                new Thread(
+                        () -> {
+                            while (!stop.get()) {
+                                call.run();
+                                calls.incrementAndGet();
+                            }
+                        });
         caller.start();
         // Compiled code is what leaves out safepoint polls, so wait for it.
         Thread.sleep(400);

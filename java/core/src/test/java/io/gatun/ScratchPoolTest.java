@@ -98,19 +98,26 @@ class ScratchPoolTest {
         List<Thread> threads = new ArrayList<>();
         for (int i = 0; i < 4; i++) {
             long mark = i;
-            threads.add(Thread.ofPlatform().start(() -> {
-                try {
-                    for (int round = 0; round < 20_000; round++) {
-                        ScratchPool.Slab slab = pool.borrow(1 << 10 + round % 8);
-                        slab.memory().set(ValueLayout.JAVA_LONG, 0, mark);
-                        Thread.onSpinWait();
-                        assertEquals(mark, slab.memory().get(ValueLayout.JAVA_LONG, 0));
-                        pool.giveBack(slab);
-                    }
-                } catch (Throwable thrown) {
-                    unexpected.set(thrown);
-                }
-            }));
+            threads.add(
+                    Thread.ofPlatform()
+                            .start(
+                                    () -> {
+                                        try {
+                                            for (int round = 0; round < 20_000; round++) {
+                                                ScratchPool.Slab slab =
+                                                        pool.borrow(1 << 10 + round % 8);
+                                                slab.memory().set(ValueLayout.JAVA_LONG, 0, mark);
+                                                Thread.onSpinWait();
+                                                assertEquals(
+                                                        mark,
+                                                        slab.memory()
+                                                                .get(ValueLayout.JAVA_LONG, 0));
+                                                pool.giveBack(slab);
+                                            }
+                                        } catch (Throwable thrown) {
+                                            unexpected.set(thrown);
+                                        }
+                                    }));
         }
         for (Thread thread : threads) {
             thread.join();
@@ -122,7 +129,9 @@ class ScratchPoolTest {
 
     @Test
     void saysWhenThereIsNoMemory() {
-        String message = assertThrows(OutOfMemoryError.class, () -> pool.borrow(Long.MAX_VALUE - 64)).getMessage();
+        String message =
+                assertThrows(OutOfMemoryError.class, () -> pool.borrow(Long.MAX_VALUE - 64))
+                        .getMessage();
         assertTrue(message.contains("no memory for 9223372036854775743 bytes"), message);
     }
 }
