@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Set;
 
@@ -30,10 +31,29 @@ final class PrivateFiles {
             return;
         }
         Set<PosixFilePermission> permissions =
-                EnumSet.copyOf(Files.getPosixFilePermissions(directory, LinkOption.NOFOLLOW_LINKS));
-        if (permissions.removeAll(WRITABLE_BY_OTHERS)) {
+                Files.getPosixFilePermissions(directory, LinkOption.NOFOLLOW_LINKS);
+        if (!Collections.disjoint(permissions, WRITABLE_BY_OTHERS)) {
             throw new IOException(
                     directory + " can be written to by other users, who could put a library there");
+        }
+        if (!belongsToRoot(directory) && !belongsToThisUser(directory)) {
+            throw new IOException(
+                    directory + " belongs to another user, who could put a library there");
+        }
+    }
+
+    private static boolean belongsToRoot(Path directory) throws IOException {
+        return Files.getAttribute(directory, "unix:uid", LinkOption.NOFOLLOW_LINKS).equals(0);
+    }
+
+    /** Compares with a file made for this, since the property user.name need not be the owner. */
+    private static boolean belongsToThisUser(Path directory) throws IOException {
+        Path made = createTemporaryFile(directory);
+        try {
+            return Files.getOwner(made)
+                    .equals(Files.getOwner(directory, LinkOption.NOFOLLOW_LINKS));
+        } finally {
+            Files.delete(made);
         }
     }
 

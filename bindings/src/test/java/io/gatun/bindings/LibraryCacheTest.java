@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.gatun.bindings.generated.gatun_h;
 import java.io.IOException;
@@ -151,6 +152,18 @@ class LibraryCacheTest {
         Path entry = Files.createDirectories(cachedFile().getParent());
         Files.setPosixFilePermissions(entry, PosixFilePermissions.fromString("rwxrwxrwx"));
         assertRefused(loadFromClassPath(), entry + " can be written to by other users");
+    }
+
+    @Test
+    void aCacheOfAnotherUserIsRefused() throws Exception {
+        Path entry = Files.createDirectories(cachedFile().getParent());
+        Files.setPosixFilePermissions(entry, PosixFilePermissions.fromString("rwx------"));
+        try {
+            Files.setAttribute(entry, "unix:uid", 12345);
+        } catch (IOException notRoot) {
+            assumeTrue(false, "only root can give a folder away");
+        }
+        assertRefused(loadFromClassPath(), entry + " belongs to another user");
     }
 
     private static String permissions(Path file) throws IOException {
