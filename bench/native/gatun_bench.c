@@ -305,8 +305,10 @@ static void shape_name(const struct bench_case *c, char *text, size_t bytes)
 {
     if (c->x_stride == c->columns && c->y_stride == c->columns)
         snprintf(text, bytes, "%lldx%lld", c->rows, c->columns);
+    else if (c->x_stride == c->y_stride)
+        snprintf(text, bytes, "%lldx%lld@%lld", c->rows, c->columns, c->x_stride);
     else
-        snprintf(text, bytes, "%lldx%lld:%lld:%lld", c->rows, c->columns, c->x_stride, c->y_stride);
+        snprintf(text, bytes, "%lldx%lld@%lld,%lld", c->rows, c->columns, c->x_stride, c->y_stride);
 }
 
 static void print_json(FILE *file, const struct subject *s, const char *shape, int isa, int threads,
