@@ -21,6 +21,8 @@ import java.util.Objects;
  * WrongThreadException}.
  */
 public final class Tensor implements AutoCloseable {
+    private static final long COPY_BYTES = 1 << 20;
+
     private final Device device;
     private final DType dtype;
     private final long[] shape;
@@ -465,7 +467,7 @@ public final class Tensor implements AutoCloseable {
             return;
         }
         if (dtype == other.dtype && isContiguous() && other.isContiguous()) {
-            MemorySegment.copy(segment, 0, other.segment, 0, segment.byteSize());
+            copyBytes(segment, other.segment);
             return;
         }
         long step = (shape.length == 0 ? 0 : strides[shape.length - 1]) * dtype.bytes();
@@ -483,6 +485,14 @@ public final class Tensor implements AutoCloseable {
                         other.segment,
                         to + column * otherStep);
             }
+        }
+    }
+
+    /** Copies in blocks, since the JVM cannot stop a thread within one. */
+    private static void copyBytes(MemorySegment from, MemorySegment to) {
+        for (long offset = 0; offset < from.byteSize(); offset += COPY_BYTES) {
+            long bytes = Math.min(COPY_BYTES, from.byteSize() - offset);
+            MemorySegment.copy(from, offset, to, offset, bytes);
         }
     }
 
