@@ -35,8 +35,9 @@ final class Measurement {
     private static final int LIMIT_CANDIDATES = 3;
     private static final double MOST_WARM_UP_NANOS = 8e9;
     private static final double WARM_UP_SLICE_NANOS = 20e6;
-    private static final int WARM_UP_ROWS = 4;
-    private static final int WARM_UP_COLUMNS = 4099;
+    private static final int WARM_UP_ROWS = 64;
+    private static final int WARM_UP_COLUMNS = 515;
+    private static final long LEAST_WARM_UP_CALLS = 400;
     private static final List<String> OPERATIONS = List.of(Workload.LAYER_NORM, Workload.RMS_NORM);
 
     private final BenchOptions options;
@@ -188,7 +189,10 @@ final class Measurement {
         double best = Double.POSITIVE_INFINITY;
         long start = System.nanoTime();
         long improved = start;
-        for (long now = start; now - improved < patience && now - start < MOST_WARM_UP_NANOS; ) {
+        long total = 0;
+        for (long now = start;
+                (now - improved < patience || total < LEAST_WARM_UP_CALLS)
+                        && now - start < MOST_WARM_UP_NANOS; ) {
             long calls = 0;
             long slice = now;
             do {
@@ -196,6 +200,7 @@ final class Measurement {
                 calls++;
                 now = System.nanoTime();
             } while (now - slice < WARM_UP_SLICE_NANOS);
+            total += calls;
             double each = (double) (now - slice) / calls;
             if (each < best * 0.95) {
                 improved = now;

@@ -228,7 +228,7 @@ public final class Report {
         if (count > 0) {
             tile(
                     format("%.2f ×", Math.exp(logarithms / count)),
-                    "the best alternative, geometric mean");
+                    "as fast as the best alternative, geometric mean");
         }
         results.border().stream()
                 .filter(b -> b.way().equals(BorderRun.OFF_HEAP))
