@@ -323,6 +323,32 @@ class LifecycleTest {
         }
     }
 
+    /**
+     * The cleaner frees a device and its memory in any order, and keeps neither from being
+     * collected.
+     */
+    @Test
+    void aForgottenDeviceIsFreedWithItsMemory() throws InterruptedException {
+        Device device = Device.cpu();
+        Tensor tensor = device.allocate(DType.F32, 4);
+        tensor.copyFrom(new float[4]);
+        Normalization.srmsNorm(tensor.reshape(1, 4), 1, tensor.reshape(1, 4));
+        WeakReference<Kernels> kernels = new WeakReference<>(device.kernels());
+        WeakReference<DeviceMemory> memory = new WeakReference<>(tensor.memory);
+        WeakReference<MemorySegment> segment = new WeakReference<>(tensor.segment());
+        device = null;
+        tensor = null;
+        collect(kernels);
+        collect(memory);
+        collect(segment);
+        try (Device next = Device.cpu();
+                Tensor fresh = next.allocate(DType.F32, 1, 4)) {
+            fresh.copyFrom(new float[] {1, 1, 1, 1});
+            Normalization.srmsNorm(fresh, 0, fresh);
+            assertArrayEquals(new float[] {1, 1, 1, 1}, fresh.toFloatArray());
+        }
+    }
+
     private static void collect(WeakReference<?> reference) throws InterruptedException {
         for (int i = 0; i < 100 && reference.get() != null; i++) {
             System.gc();
