@@ -51,8 +51,8 @@ GATUN_API int gatun_rms_norm_scratch(const gatun_context *context, long long row
  *   eps              finite and >= 0; eps_mode: gatun_eps_mode; cast_mode: gatun_cast_mode
  *   y                [rows, columns], row stride y_stride >= columns; y == x with equal strides is allowed
  *   mean, mean_low, rstd
- *                    [rows] each, float32, or NULL: what a backward pass needs. mean + mean_low is the row's mean to
- *                    twice float32 precision; rstd is r.
+ *                    [rows] each, float32, or NULL: what a backward pass needs. mean is the row's mean, and mean_low
+ *                    what its rounding lost, to float32 precision of the row's deviations; rstd is r.
  *   scratch          gatun_layer_norm_scratch bytes, 8-byte aligned; NULL where that is 0
  * Outputs overlap neither each other nor any input (but y == x).
  * GATUN_INVALID_ARGUMENT; GATUN_DEVICE_ERROR on a GPU.

@@ -115,10 +115,14 @@ public final class NativeHandle implements AutoCloseable {
         /** Two cache lines, since the hardware fetches them in pairs. */
         private static final int CELL_STRIDE = 128 / Long.BYTES;
 
+        /**
+         * A power of two, and several times as many as processors, so that threads rarely share.
+         */
         private static final int CELL_COUNT =
-                Math.min(
-                        64,
-                        Integer.highestOneBit(2 * Runtime.getRuntime().availableProcessors() - 1));
+                Math.clamp(
+                        Integer.highestOneBit(4 * Runtime.getRuntime().availableProcessors()),
+                        8,
+                        64);
 
         private final MemorySegment pointer;
         private final String name;
