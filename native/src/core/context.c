@@ -40,6 +40,14 @@ static bool level_of_name(const char *name, int *isa) {
     return false;
 }
 
+/* The greatest level of a machine with `detected` that is not above `cap`: aarch64 has none between scalar and NEON. */
+static int level_up_to(int cap, int detected) {
+    if (cap >= detected) {
+        return detected;
+    }
+    return detected == GATUN_ISA_NEON ? GATUN_ISA_SCALAR : cap;
+}
+
 /* The level to use: the greatest that CPU, argument and GATUN_ISA all allow. */
 static int choose_isa(int cap, int *isa, char *message, long long message_bytes) {
     int detected = gatun_isa_detected();
@@ -49,7 +57,7 @@ static int choose_isa(int cap, int *isa, char *message, long long message_bytes)
             return gatun_fail(message, message_bytes, GATUN_INVALID_ARGUMENT,
                               "isa: expected a gatun_isa, but it is %d", cap);
         }
-        if (cap > detected) {
+        if (level_up_to(cap, detected) != cap) {
             return gatun_fail(message, message_bytes, GATUN_UNAVAILABLE,
                               "isa: %s was asked for, but this machine has %s at best", gatun_isa_name(cap),
                               gatun_isa_name(detected));
@@ -63,7 +71,7 @@ static int choose_isa(int cap, int *isa, char *message, long long message_bytes)
             return gatun_fail(message, message_bytes, GATUN_INVALID_ARGUMENT,
                               "GATUN_ISA: expected scalar, avx2, avx512, avx512vnni or neon, but it is '%s'", variable);
         }
-        *isa = limit < *isa ? limit : *isa;
+        *isa = level_up_to(limit, *isa);
     }
     return GATUN_OK;
 }

@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,6 +27,21 @@ static bool read_file(const char *path, char *text, size_t bytes) {
     return length > 0;
 }
 
+/* The number at *text, which then points behind it; "-1" and the like give -1. Not strtoll: with _GNU_SOURCE, new C
+ * libraries replace it by a function that older ones lack. */
+static long long read_number(const char **text) {
+    const char *p = *text;
+    long long value = 0;
+    p += strspn(p, " \t\n");
+    bool negative = *p == '-';
+    p += negative;
+    for (; *p >= '0' && *p <= '9' && value < 1000000000000LL; p++) {
+        value = 10 * value + (*p - '0');
+    }
+    *text = p;
+    return negative ? -1 : value;
+}
+
 /* Threads that a quota of microseconds per period allows; a part of a CPU counts as one. */
 static int whole_cpus(long long quota, long long period, int limit) {
     if (quota <= 0 || period <= 0) {
@@ -42,9 +56,9 @@ static int limit_by_cpu_max(const char *path, int limit) {
     if (!read_file(path, text, sizeof text) || text[0] == 'm') { /* "max 100000" */
         return limit;
     }
-    char *rest;
-    long long quota = strtoll(text, &rest, 10);
-    return whole_cpus(quota, strtoll(rest, 0, 10), limit);
+    const char *rest = text;
+    long long quota = read_number(&rest);
+    return whole_cpus(quota, read_number(&rest), limit);
 }
 
 /* Version 2: cpu.max of the process's group and of every group above it. */
@@ -78,7 +92,8 @@ static int limit_by_version_1_cgroup(int limit) {
     char quota[32], period[32];
     if (read_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota, sizeof quota) &&
         read_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period, sizeof period)) {
-        return whole_cpus(strtoll(quota, 0, 10), strtoll(period, 0, 10), limit);
+        const char *quota_text = quota, *period_text = period;
+        return whole_cpus(read_number(&quota_text), read_number(&period_text), limit);
     }
     return limit;
 }

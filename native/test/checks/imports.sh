@@ -11,8 +11,7 @@ floor=$3
 allowed='
 aligned_alloc calloc free malloc
 memchr memcmp memcpy memmove memset
-strchr strcmp strcspn strlen strncmp strrchr strstr strtol strtoll
-__isoc23_strtol __isoc23_strtoll
+strchr strcmp strcspn strlen strncmp strrchr strspn strstr strtol
 snprintf vsnprintf __snprintf_chk __vsnprintf_chk __memcpy_chk __read_chk
 getenv __errno_location
 open open64 close read sysconf madvise mmap munmap sched_getaffinity __sched_cpucount sched_yield
@@ -22,7 +21,8 @@ pthread_cond_init pthread_cond_destroy pthread_cond_wait pthread_cond_broadcast
 sqrt
 '
 # Put there by the compiler and the start-up files: stack protection ends the process when memory is corrupt already.
-start_up='__cxa_finalize __gmon_start__ _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __stack_chk_fail'
+# On aarch64, __getauxval: atomic operations look once for the instructions of ARMv8.1.
+start_up='__cxa_finalize __gmon_start__ _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __stack_chk_fail __getauxval'
 
 failed=0
 for symbol in $("$nm" -D --undefined-only "$library" | awk '{ print $NF }'); do
