@@ -4,9 +4,10 @@
  * arguments of the inline functions are constants wherever they are called, so that each combination becomes a loop of
  * its own without branches.
  *
- * Statistics are taken chunk by chunk. A chunk is short enough to stay in the level-1 cache between its two passes, and
- * for its running sums to lose nothing worth naming: each lane takes 64 additions before it is folded into double
- * precision. Chunks have a fixed size, so results depend neither on alignment nor on how work is shared.
+ * Statistics are taken chunk by chunk in float32, and chunks are merged in double precision. Within a chunk each lane
+ * takes FOLD additions before it is folded into another: a row of like values rounds every addition to the same side, and
+ * so loses at most FOLD + FOLDS half units. Chunks have a fixed size, so results depend neither on alignment nor on how
+ * work is shared.
  */
 #ifndef GATUN_ROW_NORM_H
 #define GATUN_ROW_NORM_H
@@ -18,7 +19,10 @@
 /* Running sums side by side: as many as hide the latency of an addition, and fit into the registers. */
 #define SUMS 8
 #define SUMS_WITH_SQUARES 4
-#define CHUNK (64 * SUMS_WITH_SQUARES * VF_LANES)
+
+#define FOLD 16
+#define FOLDS 8
+#define CHUNK (FOLDS * FOLD * SUMS_WITH_SQUARES * VF_LANES)
 
 /* Vectors between two looks at whether more is to be fetched. */
 #define UNROLL 4
@@ -135,28 +139,42 @@ typedef struct {
     float sum, squares;
 } chunk_sums;
 
-/* One pass over x[begin, end), at most a chunk. */
-GATUN_INLINE chunk_sums accumulate(const statistic kind, const void *x, long long begin, long long end, float center,
-                                   const int dtype, fetcher *ahead) {
-    const int count = kind == DEVIATIONS ? SUMS_WITH_SQUARES : SUMS;
-    const vf c = vf_set(center);
+GATUN_INLINE running_sums no_sums(const int count) {
     running_sums r;
 #pragma GCC unroll 8
     for (int k = 0; k < count; k++) {
         r.sums[k] = r.squares[k] = vf_zero();
     }
+    return r;
+}
+
+/* One pass over x[begin, end), at most a chunk. */
+GATUN_INLINE chunk_sums accumulate(const statistic kind, const void *x, long long begin, long long end, float center,
+                                   const int dtype, fetcher *ahead) {
+    const int count = kind == DEVIATIONS ? SUMS_WITH_SQUARES : SUMS;
+    const vf c = vf_set(center);
     const long long turn = count * VF_LANES;
     const long long step = FETCH_STEP / element_bytes(dtype) / turn * turn;
+    running_sums folded = no_sums(count);
     long long j = begin;
     while (j + turn <= end) {
-        fetch(ahead);
-        long long stop = j + step < end ? j + step : end;
-        for (; j + turn <= stop; j += turn) {
+        const long long fold = j + FOLD * turn < end ? j + FOLD * turn : end;
+        running_sums r = no_sums(count);
+        while (j + turn <= fold) {
+            fetch(ahead);
+            const long long stop = j + step < fold ? j + step : fold;
+            for (; j + turn <= stop; j += turn) {
 #pragma GCC unroll 8
-            for (int k = 0; k < count; k++) {
-                vf v = load(x, j + k * VF_LANES, dtype);
-                add(kind, kind == DEVIATIONS ? vf_sub(v, c) : v, &r, k);
+                for (int k = 0; k < count; k++) {
+                    vf v = load(x, j + k * VF_LANES, dtype);
+                    add(kind, kind == DEVIATIONS ? vf_sub(v, c) : v, &r, k);
+                }
             }
+        }
+#pragma GCC unroll 8
+        for (int k = 0; k < count; k++) {
+            folded.sums[k] = vf_add(folded.sums[k], r.sums[k]);
+            folded.squares[k] = vf_add(folded.squares[k], r.squares[k]);
         }
     }
     /* What is left is less than a turn of the loop: each vector has a running sum of its own. */
@@ -164,16 +182,17 @@ GATUN_INLINE chunk_sums accumulate(const statistic kind, const void *x, long lon
     for (int k = 0; k < count; k++) {
         if (j + VF_LANES <= end) {
             vf v = load(x, j, dtype);
-            add(kind, kind == DEVIATIONS ? vf_sub(v, c) : v, &r, k);
+            add(kind, kind == DEVIATIONS ? vf_sub(v, c) : v, &folded, k);
             j += VF_LANES;
         }
     }
     if (j < end) {
         int n = (int)(end - j);
         vf v = load_first(x, j, n, dtype);
-        add(kind, kind == DEVIATIONS ? vf_first(vf_sub(v, c), n) : v, &r, 0);
+        add(kind, kind == DEVIATIONS ? vf_first(vf_sub(v, c), n) : v, &folded, 0);
     }
-    return (chunk_sums){kind == SQUARES ? 0 : total(r.sums, count), kind == SUM ? 0 : total(r.squares, count)};
+    return (chunk_sums){kind == SQUARES ? 0 : total(folded.sums, count),
+                        kind == SUM ? 0 : total(folded.squares, count)};
 }
 
 /* Entries whose mean stands in for that of a chunk: its error is an eighth of their standard deviation or less. */
