@@ -65,6 +65,11 @@ typedef struct row_norm_error {
 /* Called with 1 before and with 0 after each call of a kernel, where a test has set it. */
 extern void (*row_norm_call_hook)(int inside);
 
+/* Where only one thread runs cases, it may set the first; the second then holds the description of the latest case, for
+ * a handler of the signal that a guard page raises. */
+extern int row_norm_names_crashes;
+extern char row_norm_current[1024];
+
 const char *row_norm_name(row_norm_operation operation);
 
 /* The case of plain [rows, columns] with gamma, beta, eps 1e-5, unit noise, all strides equal to the columns. */
