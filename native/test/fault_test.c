@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The n-th request of the library to the system fails, for n = 1, 2, ... until a run needs fewer than n: memory, thread,
- * mutex and condition, file, affinity. Every function then succeeds or returns an error with a message, results stay
- * right, and whatever was taken is given back. Linked with --wrap for each function below against the static library.
+ * The n-th request of the library to the system fails, for n = 1, 2, ... until a run needs fewer than n: memory,
+ * thread, mutex and condition, file, affinity. Every function then succeeds or returns an error with a message, results
+ * stay right, and whatever was taken is given back. Linked with --wrap for each function below against the static library.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # usage: flags.sh COMPILE_COMMANDS_JSON SOURCE_FOLDER
-# Every file of the library is compiled as strict C11 without contraction of a * b + c; nothing is compiled or linked for
-# the machine that builds it, with changed floating-point rules, or with link-time optimization, which could move a
+# Every file of the library is compiled as strict C11 without contraction of a * b + c; nothing is compiled or linked
+# for the machine that builds it, with changed floating-point rules, or with link-time optimization, which could move a
 # level's instructions into code that runs before the level is known.
 set -eu
 commands=$1

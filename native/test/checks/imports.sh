@@ -22,7 +22,8 @@ sqrt
 '
 # Put there by the compiler and the start-up files: stack protection ends the process when memory is corrupt already.
 # On aarch64, __getauxval: atomic operations look once for the instructions of ARMv8.1.
-start_up='__cxa_finalize __gmon_start__ _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __stack_chk_fail __getauxval'
+start_up='__cxa_finalize __gmon_start__ _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable
+__stack_chk_fail __getauxval'
 
 failed=0
 for symbol in $("$nm" -D --undefined-only "$library" | awk '{ print $NF }'); do
@@ -36,7 +37,8 @@ for symbol in $("$nm" -D --undefined-only "$library" | awk '{ print $NF }'); do
     esac
 done
 
-newest=$("$nm" -D --undefined-only "$library" | sed -n 's/.*@GLIBC_\([0-9.]*\)$/\1/p' | sort -t . -k 1,1n -k 2,2n | tail -n 1)
+newest=$("$nm" -D --undefined-only "$library" |
+    sed -n 's/.*@GLIBC_\([0-9.]*\)$/\1/p' | sort -t . -k 1,1n -k 2,2n | tail -n 1)
 if [ -z "$newest" ]; then
     echo "no symbol with a GLIBC version: another C library, no floor to check"
 elif [ "$(printf '%s\n%s\n' "$newest" "$floor" | sort -t . -k 1,1n -k 2,2n | tail -n 1)" != "$floor" ]; then
