@@ -211,8 +211,10 @@ static void normalize(const gatun_context *context, const row_norm_kernel *kerne
                       void *scratch) {
     long long row_bytes = 2 * a->columns * element_bytes(a->dtype);
     long long bytes = a->rows * row_bytes;
-    a->prefetch = bytes > context->last_level_cache / 2; /* the other half is the neighbours' */
-    a->stream = a->prefetch && a->x != a->y; /* in place the lines of y are in the cache already */
+    /* Neighbours use the last-level cache too: what comes from it is fetched ahead from a quarter of it on, and what
+     * fills half of it is written past it. In place the lines of y are in the caches already. */
+    a->prefetch = bytes > context->last_level_cache / 4;
+    a->stream = bytes > context->last_level_cache / 2 && a->x != a->y;
     row_norm_job job = {.kernel = kernel, .arguments = a, .moments = scratch};
     if (a->columns > LONG_ROW) {
         for (job.row = 0; job.row < a->rows; job.row++) {

@@ -24,10 +24,6 @@
 #define FOLDS 8
 #define CHUNK (FOLDS * FOLD * SUMS_WITH_SQUARES * VF_LANES)
 
-/* Vectors between two looks at whether more is to be fetched. */
-#define UNROLL 4
-#define BLOCK (UNROLL * VF_LANES)
-
 #define LINE_BYTES 64
 
 GATUN_INLINE long long element_bytes(const int dtype) {
@@ -82,6 +78,8 @@ GATUN_INLINE vf round_to(vf v, const int dtype) {
  * at which the last pass of the statistics and the output pass consume rows: half of a row's lines in each.
  */
 #define FETCH_STREAMS 4
+#define STREAM_BYTES 16384          /* of a stream: shorter rows share one, or it would end before it is under way */
+#define GREATEST_STREAM_BYTES 65536 /* four longer ones would not stay in the level-2 cache until they are used */
 typedef struct {
     const char *next;  /* in the first stream */
     long long between; /* bytes from one stream to the next */
@@ -102,7 +100,8 @@ GATUN_INLINE void fetch(fetcher *f) {
     }
 }
 
-/* What a vector of x adds to the running sums: itself, its square, or its deviation from a center and the square of it. */
+/* What a vector of x adds to the running sums: itself, its square, or center - x and the square of it. (That way round
+ * x comes straight from memory into the subtraction.) */
 typedef enum { SUM, SQUARES, DEVIATIONS } statistic;
 
 typedef struct {
@@ -167,7 +166,7 @@ GATUN_INLINE chunk_sums accumulate(const statistic kind, const void *x, long lon
 #pragma GCC unroll 8
                 for (int k = 0; k < count; k++) {
                     vf v = load(x, j + k * VF_LANES, dtype);
-                    add(kind, kind == DEVIATIONS ? vf_sub(v, c) : v, &r, k);
+                    add(kind, kind == DEVIATIONS ? vf_sub(c, v) : v, &r, k);
                 }
             }
         }
@@ -182,14 +181,14 @@ GATUN_INLINE chunk_sums accumulate(const statistic kind, const void *x, long lon
     for (int k = 0; k < count; k++) {
         if (j + VF_LANES <= end) {
             vf v = load(x, j, dtype);
-            add(kind, kind == DEVIATIONS ? vf_sub(v, c) : v, &folded, k);
+            add(kind, kind == DEVIATIONS ? vf_sub(c, v) : v, &folded, k);
             j += VF_LANES;
         }
     }
     if (j < end) {
         int n = (int)(end - j);
         vf v = load_first(x, j, n, dtype);
-        add(kind, kind == DEVIATIONS ? vf_first(vf_sub(v, c), n) : v, &folded, 0);
+        add(kind, kind == DEVIATIONS ? vf_first(vf_sub(c, v), n) : v, &folded, 0);
     }
     return (chunk_sums){kind == SQUARES ? 0 : total(folded.sums, count),
                         kind == SUM ? 0 : total(folded.squares, count)};
@@ -216,14 +215,14 @@ GATUN_INLINE row_moments moments_about_mean(const void *x, long long begin, long
         const long long stop = j + CHUNK < end ? j + CHUNK : end;
         const double count = (double)(stop - j), share = 1 / count;
         chunk_sums sums = accumulate(DEVIATIONS, x, j, stop, center, dtype, ahead);
-        double low = (double)sums.sum * share;
-        if (!((double)sums.sum * low <= 0.25 * (double)sums.squares)) {
+        double low = -(double)sums.sum * share;
+        if (!((double)sums.sum * -low <= 0.25 * (double)sums.squares)) {
             fetcher nothing = {0};
             center = (float)((double)center + low);
             sums = accumulate(DEVIATIONS, x, j, stop, center, dtype, &nothing);
-            low = (double)sums.sum * share;
+            low = -(double)sums.sum * share;
         }
-        double squares = (double)sums.squares - (double)sums.sum * low;
+        double squares = (double)sums.squares + (double)sums.sum * low;
         row_moments chunk = {count, (double)center + low, squares < 0 ? 0 : squares};
         row = j == begin ? chunk : merge_moments(row, chunk);
         center = (float)chunk.mean;
@@ -247,72 +246,85 @@ GATUN_INLINE row_moments moments_of(const void *x, long long begin, long long en
                     : moments_about_zero(x, begin, end, dtype, ahead);
 }
 
+/* What follows xh. The common forms have a loop each; GENERAL is beta alone, or any with a weight offset. */
+typedef enum { NEITHER, GAMMA, GAMMA_AND_BETA, GENERAL } affine_form;
+
 /* Everything constant that the output loop is specialized for. */
 typedef struct {
     int dtype, parameter_dtype;
-    bool centered, gamma, beta, llama, stream;
+    affine_form affine;
+    bool centered, llama, stream;
 } output_form;
 
-typedef struct {
-    vf center, shift, rstd, offset;
-} output_vectors;
-
-GATUN_INLINE vf normalized(vf x, const output_vectors *o, const output_form form) {
-    /* shift = -center_low * rstd: one rounding of a tiny term instead of another subtraction. */
-    x = form.centered ? vf_fma(vf_sub(x, o->center), o->rstd, o->shift) : vf_mul(x, o->rstd);
-    return form.llama ? round_to(x, form.dtype) : x;
-}
-GATUN_INLINE vf affine(vf xh, vf gamma, vf beta, const output_vectors *o, const output_form form) {
-    if (form.gamma) {
-        gamma = vf_add(gamma, o->offset);
-        return form.beta ? vf_fma(xh, gamma, beta) : vf_mul(xh, gamma);
-    }
-    return form.beta ? vf_add(xh, beta) : xh;
-}
 /* The operands of an output pass, held apart from the arguments so that no store can seem to change them. */
 typedef struct {
     const void *x, *gamma, *beta;
     void *y;
+    vf center, factor, shift, offset;
 } output_operands;
 
-GATUN_INLINE void output_vector(output_operands p, long long j, const output_vectors *o, const output_form form) {
-    vf gamma = form.gamma ? load(p.gamma, j, form.parameter_dtype) : vf_zero();
-    vf beta = form.beta ? load(p.beta, j, form.parameter_dtype) : vf_zero();
-    vf xh = normalized(load(p.x, j, form.dtype), o, form);
-    store(p.y, j, affine(xh, gamma, beta, o, form), form.dtype, form.stream);
+/* The `n` lanes from column j on of an input: VF_LANES of them, where n says so, without a mask. */
+GATUN_INLINE vf load_lanes(const void *p, long long j, const int n, const bool all, const int dtype) {
+    return all ? load(p, j, dtype) : load_first(p, j, n, dtype);
 }
-GATUN_INLINE void output_first(output_operands p, long long j, int n, const output_vectors *o,
-                               const output_form form) {
-    vf gamma = form.gamma ? load_first(p.gamma, j, n, form.parameter_dtype) : vf_zero();
-    vf beta = form.beta ? load_first(p.beta, j, n, form.parameter_dtype) : vf_zero();
-    vf xh = normalized(load_first(p.x, j, n, form.dtype), o, form);
-    store_first(p.y, j, affine(xh, gamma, beta, o, form), n, form.dtype);
+
+GATUN_INLINE vf output_value(const output_operands *o, long long j, int n, const bool all, const output_form form) {
+    vf x = load_lanes(o->x, j, n, all, form.dtype);
+    /* (center - x) * -rstd + -center_low * rstd: one rounding of a tiny term instead of another subtraction. */
+    vf xh = form.centered ? vf_fma(vf_sub(o->center, x), o->factor, o->shift) : vf_mul(x, o->factor);
+    if (form.llama) {
+        xh = round_to(xh, form.dtype);
+    }
+    switch (form.affine) {
+    case NEITHER:
+        return xh;
+    case GAMMA:
+        return vf_mul(xh, load_lanes(o->gamma, j, n, all, form.parameter_dtype));
+    case GAMMA_AND_BETA:
+        return vf_fma(xh, load_lanes(o->gamma, j, n, all, form.parameter_dtype),
+                      load_lanes(o->beta, j, n, all, form.parameter_dtype));
+    default: {
+        vf weight = o->gamma ? vf_add(load_lanes(o->gamma, j, n, all, form.parameter_dtype), o->offset) : vf_set(1);
+        return o->beta ? vf_fma(xh, weight, load_lanes(o->beta, j, n, all, form.parameter_dtype)) : vf_mul(xh, weight);
+    }
+    }
+}
+GATUN_INLINE void output_vector(const output_operands *o, long long j, const output_form form) {
+    store(o->y, j, output_value(o, j, VF_LANES, true, form), form.dtype, form.stream);
 }
 
 /* Columns [begin, end). A streaming form is called with whole lines only. */
 GATUN_INLINE void output(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
                          const row_scale *scale, fetcher *fetched, const output_form form) {
-    const output_vectors o = {vf_set(scale->center), vf_set(-scale->center_low * scale->rstd), vf_set(scale->rstd),
-                              vf_set(a->weight_offset)};
-    const output_operands p = {x, a->gamma, a->beta, y};
+    const output_operands o = {x,
+                               a->gamma,
+                               a->beta,
+                               y,
+                               vf_set(scale->center),
+                               vf_set(form.centered ? -scale->rstd : scale->rstd),
+                               vf_set(-scale->center_low * scale->rstd),
+                               vf_set(a->weight_offset)};
     fetcher ahead = *fetched;
     long long j = begin;
-    const long long step = FETCH_STEP / element_bytes(form.dtype) / BLOCK * BLOCK;
-    while (j + BLOCK <= end) {
+    const int unroll = form.dtype == GATUN_F32 ? 8 : 4;
+    const long long turn = unroll * VF_LANES;
+    const long long step = FETCH_STEP / element_bytes(form.dtype) / turn * turn;
+    while (j + turn <= end) {
         fetch(&ahead);
-        long long stop = j + step < end ? j + step : end;
-        for (; j + BLOCK <= stop; j += BLOCK) {
-#pragma GCC unroll 4
-            for (int k = 0; k < UNROLL; k++) {
-                output_vector(p, j + k * VF_LANES, &o, form);
+        const long long stop = j + step < end ? j + step : end;
+        for (; j + turn <= stop; j += turn) {
+#pragma GCC unroll 8
+            for (int k = 0; k < unroll; k++) {
+                output_vector(&o, j + k * VF_LANES, form);
             }
         }
     }
     for (; j + VF_LANES <= end; j += VF_LANES) {
-        output_vector(p, j, &o, form);
+        output_vector(&o, j, form);
     }
     if (!form.stream && j < end) {
-        output_first(p, j, (int)(end - j), &o, form);
+        const int n = (int)(end - j);
+        store_first(y, j, output_value(&o, j, n, false, form), n, form.dtype);
     }
     *fetched = ahead;
 }
@@ -321,18 +333,18 @@ GATUN_INLINE void output(const row_norm_arguments *a, const void *x, void *y, lo
 GATUN_INLINE void output_affine(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
                                 const row_scale *scale, fetcher *ahead, const int dtype, const int parameter_dtype,
                                 const bool centered, const bool llama, const bool stream) {
-    if (a->gamma && a->beta) {
+    if (a->gamma ? a->weight_offset != 0 : a->beta != 0) {
         output(a, x, y, begin, end, scale, ahead,
-               (output_form){dtype, parameter_dtype, centered, true, true, llama, stream});
-    } else if (a->gamma) {
-        output(a, x, y, begin, end, scale, ahead,
-               (output_form){dtype, parameter_dtype, centered, true, false, llama, stream});
+               (output_form){dtype, parameter_dtype, GENERAL, centered, llama, stream});
     } else if (a->beta) {
         output(a, x, y, begin, end, scale, ahead,
-               (output_form){dtype, parameter_dtype, centered, false, true, llama, stream});
+               (output_form){dtype, parameter_dtype, GAMMA_AND_BETA, centered, llama, stream});
+    } else if (a->gamma) {
+        output(a, x, y, begin, end, scale, ahead,
+               (output_form){dtype, parameter_dtype, GAMMA, centered, llama, stream});
     } else {
         output(a, x, y, begin, end, scale, ahead,
-               (output_form){dtype, parameter_dtype, centered, false, false, llama, stream});
+               (output_form){dtype, parameter_dtype, NEITHER, centered, llama, stream});
     }
 }
 GATUN_INLINE void output_rounded(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
@@ -415,20 +427,31 @@ GATUN_INLINE void *row_of_y(const row_norm_arguments *a, long long row, const in
 
 GATUN_INLINE long long rows_of_group(const row_norm_arguments *a, const int dtype) {
     long long bytes = a->columns * element_bytes(dtype);
-    if (bytes > SHORT_ROW_BYTES && !(a->gamma && a->beta)) {
+    if (a->prefetch && bytes > SHORT_ROW_BYTES && !(a->gamma && a->beta)) {
         return 1;
     }
     long long rows = GROUP_BYTES / bytes;
     return rows < 1 ? 1 : rows < GROUP_ROWS ? rows : GROUP_ROWS;
 }
 
-/* The lines of the FETCH_STREAMS rows from `row` on; none where they are not all there or not to be fetched. */
-GATUN_INLINE fetcher fetch_rows(const row_norm_arguments *a, long long row, long long end, const int dtype) {
-    if (!a->prefetch || row + FETCH_STREAMS > end) {
+/* How many rows one stream brings: several short ones, unless they lie far apart; 0 where nothing is to be fetched. */
+GATUN_INLINE long long rows_of_stream(const row_norm_arguments *a, const int dtype) {
+    long long bytes = a->columns * element_bytes(dtype);
+    if (!a->prefetch || bytes > GREATEST_STREAM_BYTES) {
+        return 0;
+    }
+    return a->x_stride - a->columns > a->columns / 8 || bytes > STREAM_BYTES ? 1 : STREAM_BYTES / bytes;
+}
+
+/* Brings FETCH_STREAMS times `rows` rows from `row` on; nothing where they are not all there. */
+GATUN_INLINE fetcher fetch_rows(const row_norm_arguments *a, long long row, long long rows, long long end,
+                                const int dtype) {
+    if (row + FETCH_STREAMS * rows > end) {
         return (fetcher){0};
     }
-    long long bytes = a->columns * element_bytes(dtype);
-    return (fetcher){row_of_x(a, row, dtype), a->x_stride * element_bytes(dtype), (bytes + LINE_BYTES - 1) / LINE_BYTES};
+    long long between = rows * a->x_stride * element_bytes(dtype);
+    long long bytes = rows == 1 ? a->columns * element_bytes(dtype) : between;
+    return (fetcher){row_of_x(a, row, dtype), between, (bytes + LINE_BYTES - 1) / LINE_BYTES};
 }
 
 GATUN_INLINE void normalize_group(const row_norm_arguments *a, long long begin, long long end, fetcher *ahead,
@@ -470,11 +493,12 @@ GATUN_INLINE void normalize_group(const row_norm_arguments *a, long long begin, 
 GATUN_INLINE void normalize_rows(const row_norm_arguments *a, long long begin, long long end, const int dtype,
                                  const bool centered, output_function *plain, output_function *streaming) {
     const long long group = rows_of_group(a, dtype);
+    const long long stream_rows = rows_of_stream(a, dtype);
     fetcher ahead = {0};
     for (long long row = begin, fetched = begin; row < end; row += group) {
-        if (row >= fetched) {
-            fetched += FETCH_STREAMS;
-            ahead = fetch_rows(a, fetched, end, dtype);
+        if (stream_rows > 0 && row >= fetched) {
+            fetched += FETCH_STREAMS * stream_rows;
+            ahead = fetch_rows(a, fetched, stream_rows, end, dtype);
         }
         normalize_group(a, row, row + group < end ? row + group : end, &ahead, dtype, centered, plain, streaming);
     }
