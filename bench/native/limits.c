@@ -20,7 +20,7 @@ enum {
     MAX_THREADS = 1024,
     HUGE_PAGE = 2 << 20,
     HUGE_FROM = 4 << 20, /* as gatun_allocate: the kernels' own buffers have huge pages from this size on */
-    SPINS = 20000        /* a worker that has run lately waits this long before it sleeps */
+    SPINS = 1000         /* a worker that has run lately waits this long before it sleeps */
 };
 
 /* Distances between neighbouring streams beyond their length, and between the four places of one beyond a quarter. */
