@@ -33,15 +33,33 @@ public final class NativeHandle implements AutoCloseable {
     private static final Cleaner CLEANER = Cleaner.create();
 
     private final Owned owned;
+    private final NativeHandle counter;
     private final Cleaner.Cleanable cleanable;
 
     /**
+     * An object that counts its calls itself.
+     *
      * @param address of the native object; not 0
      * @param name what messages call it, such as {@code device cpu}
      * @param destructor frees the object at the address; called once, by the thread that closes the
      *     handle or by the cleaner's, so it must not refer to this handle
      */
     public NativeHandle(long address, String name, LongConsumer destructor) {
+        this(address, name, destructor, null);
+    }
+
+    /**
+     * An object whose calls another handle counts, as a device those on its memory. A call that has
+     * acquired the counter needs no more than {@link #requireOpen()} of each object it uses: one
+     * count for a call, however many objects. In return {@link #close()} cannot tell for which
+     * object a call is inside, and waits a moment for those that are to leave.
+     *
+     * @param address of the native object; not 0
+     * @param name what messages call it
+     * @param destructor as above
+     * @param counter counts the calls; kept reachable; null for this handle itself
+     */
+    public NativeHandle(long address, String name, LongConsumer destructor, NativeHandle counter) {
         if (address == 0) {
             throw new IllegalArgumentException(
                     "address: expected that of a " + name + ", but it is 0");
@@ -49,8 +67,21 @@ public final class NativeHandle implements AutoCloseable {
         Objects.requireNonNull(
                 name, "name: expected what messages call the object, but it is null");
         Objects.requireNonNull(destructor, "destructor: expected a function, but it is null");
-        owned = new Owned(address, name, destructor);
+        this.counter = counter;
+        owned = new Owned(address, name, destructor, counter == null ? null : counter.owned);
         cleanable = CLEANER.register(this, owned::freeAbandoned);
+    }
+
+    /**
+     * Makes sure that the object is open, inside a call that has acquired the counter: then it
+     * stays so until the call releases the counter. The handle must stay reachable until then.
+     *
+     * @throws IllegalStateException if the handle is closed, or being closed
+     */
+    public void requireOpen() {
+        if (owned.state != Owned.OPEN) {
+            throw new IllegalStateException(owned.name + " is closed");
+        }
     }
 
     /**
@@ -68,6 +99,7 @@ public final class NativeHandle implements AutoCloseable {
     public void release() {
         owned.release();
         // The cleaner must not run while a call is inside, even if this is the last use.
+        Reference.reachabilityFence(counter);
         Reference.reachabilityFence(this);
     }
 
@@ -112,6 +144,8 @@ public final class NativeHandle implements AutoCloseable {
         private static final int CLOSING = 1;
         private static final int CLOSED = 2;
 
+        private static final long PATIENCE_NANOS = 20_000_000;
+
         /** Two cache lines, since the hardware fetches them in pairs. */
         private static final int CELL_STRIDE = 128 / Long.BYTES;
 
@@ -127,18 +161,22 @@ public final class NativeHandle implements AutoCloseable {
         private final MemorySegment pointer;
         private final String name;
         private final LongConsumer destructor;
+        private final boolean counts;
 
         /**
          * Calls in progress, one cell for the threads of one stripe; a stride of padding before.
+         * The counter's own where there is one.
          */
-        private final long[] calls = new long[(CELL_COUNT + 2) * CELL_STRIDE];
+        private final long[] calls;
 
         private volatile int state = OPEN;
 
-        Owned(long address, String name, LongConsumer destructor) {
+        Owned(long address, String name, LongConsumer destructor, Owned counter) {
             this.pointer = MemorySegment.ofAddress(address);
             this.name = name;
             this.destructor = destructor;
+            this.counts = counter == null;
+            this.calls = counts ? new long[(CELL_COUNT + 2) * CELL_STRIDE] : counter.calls;
         }
 
         boolean isClosed() {
@@ -171,7 +209,7 @@ public final class NativeHandle implements AutoCloseable {
                 }
                 Thread.onSpinWait();
             }
-            if (inUse()) {
+            if (counts ? inUse() : !left()) {
                 state = OPEN;
                 throw new IllegalStateException(
                         name
@@ -182,8 +220,10 @@ public final class NativeHandle implements AutoCloseable {
             return true;
         }
 
+        /** Nobody can reach the handle, so no call is inside for it. */
         void freeAbandoned() {
-            if (!isClosed() && free()) {
+            if (STATE.compareAndSet(this, OPEN, CLOSED)) {
+                destructor.accept(pointer.address());
                 LOGGER.log(
                         Level.WARNING,
                         name
@@ -197,6 +237,23 @@ public final class NativeHandle implements AutoCloseable {
                 sum += (long) CELL.getVolatile(calls, (stripe + 1) * CELL_STRIDE);
             }
             return sum != 0;
+        }
+
+        /**
+         * Whether all calls that were inside have left, waiting for them a moment: each cell has
+         * been seen at 0. Calls that enter later find this object closed.
+         */
+        private boolean left() {
+            long start = System.nanoTime();
+            for (int stripe = 0; stripe < CELL_COUNT; stripe++) {
+                while ((long) CELL.getVolatile(calls, (stripe + 1) * CELL_STRIDE) != 0) {
+                    if (System.nanoTime() - start > PATIENCE_NANOS) {
+                        return false;
+                    }
+                    Thread.yield();
+                }
+            }
+            return true;
         }
 
         /** Returns once nobody is trying to close the object; throws if someone succeeded. */

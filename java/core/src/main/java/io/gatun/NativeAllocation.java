@@ -18,8 +18,8 @@ import java.util.function.LongConsumer;
  * <p>{@link #close()} takes the two users away one after the other and frees last:
  *
  * <ol>
- *   <li>the handle: fails if a kernel is inside, and then nothing has changed; afterwards none can
- *       enter;
+ *   <li>the handle: fails if a kernel of the device stays inside for longer than a moment, and then
+ *       nothing has changed; afterwards none can enter;
  *   <li>the arena: waits for accesses that are under way, and fails if a native call of the user's
  *       own holds the segment; the next {@code close()} goes on from here;
  *   <li>the memory, once: {@link Allocation} remembers it.
@@ -31,15 +31,22 @@ import java.util.function.LongConsumer;
  */
 final class NativeAllocation implements DeviceMemory {
     private final Allocation allocation;
+    private final NativeHandle device;
     private final NativeHandle handle;
     private final Arena arena;
     private final MemorySegment segment;
     private final MemorySegment operand;
 
-    NativeAllocation(NativeContext context, long bytes, String name) {
+    /**
+     * Allocates.
+     *
+     * @param device counts the calls that use the memory, and is acquired
+     */
+    NativeAllocation(NativeContext context, NativeHandle device, long bytes, String name) {
         long address = context.allocate(bytes);
+        this.device = device;
         allocation = new Allocation(context, address, bytes);
-        handle = new NativeHandle(address, name, allocation);
+        handle = new NativeHandle(address, name, allocation, device);
         arena = Arena.ofShared();
         NativeHandle kept = handle;
         segment =
@@ -59,13 +66,20 @@ final class NativeAllocation implements DeviceMemory {
     }
 
     @Override
-    public void acquire() {
-        handle.acquire();
+    public void acquire(NativeHandle inside) {
+        if (inside == device) {
+            handle.requireOpen();
+        } else {
+            handle.acquire();
+        }
     }
 
     @Override
-    public void release() {
-        handle.release();
+    public void release(NativeHandle inside) {
+        if (inside != device) {
+            handle.release();
+        }
+        Reference.reachabilityFence(handle);
     }
 
     @Override

@@ -32,7 +32,10 @@ final class NativeKernels implements Kernels {
         handle.acquire();
         try {
             return new NativeAllocation(
-                    context, Math.max(bytes, 1), "tensor of " + bytes + " bytes on device " + name);
+                    context,
+                    handle,
+                    Math.max(bytes, 1),
+                    "tensor of " + bytes + " bytes on device " + name);
         } finally {
             handle.release();
         }

@@ -545,15 +545,15 @@ final class NativeNorm implements NormKernels {
                 : tensor.operand.asSlice(element * tensor.dtype().bytes());
     }
 
-    private static void acquire(Tensor tensor) {
+    private void acquire(Tensor tensor) {
         if (tensor != null && tensor.memory != null) {
-            tensor.memory.acquire();
+            tensor.memory.acquire(handle);
         }
     }
 
-    private static void release(Tensor tensor, boolean acquired) {
+    private void release(Tensor tensor, boolean acquired) {
         if (acquired && tensor != null && tensor.memory != null) {
-            tensor.memory.release();
+            tensor.memory.release(handle);
         }
     }
 

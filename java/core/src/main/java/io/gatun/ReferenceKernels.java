@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gatun;
 
+import io.gatun.bindings.NativeHandle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -62,10 +63,10 @@ final class ReferenceKernels implements Kernels {
         }
 
         @Override
-        public void acquire() {}
+        public void acquire(NativeHandle device) {}
 
         @Override
-        public void release() {}
+        public void release(NativeHandle device) {}
 
         @Override
         public synchronized void close() {
