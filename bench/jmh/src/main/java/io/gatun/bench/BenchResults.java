@@ -169,8 +169,8 @@ public record BenchResults(
      * @param medianNs median time of a call
      * @param minNs least time of a call
      * @param maxNs greatest time of a call
-     * @param overhead by how much a call takes longer than the kernel called from C in the same
-     *     round, median; 0 for that
+     * @param overhead by how much the least time is longer than that of the kernel called from C in
+     *     the same run: disturbances only ever add; 0 for C itself
      * @param garbage heap bytes allocated per call; 0 for calls from C
      */
     public record Border(

@@ -59,14 +59,14 @@ final class BorderRun {
                 timed.add(pair);
             }
             double[] garbage = new double[ways.size()];
-            List<Sampler.Samples> samples = sampler.sample(timed);
+            List<Sampler.Samples> samples = sampler.brief().sample(timed);
             for (int i = 1; i < Math.min(garbage.length, 3); i++) {
                 garbage[i] = garbagePerCall(timed.get(i));
             }
             if (garbage.length > 3) {
                 garbage[3] = garbage[1];
             }
-            double base = samples.getFirst().median();
+            double base = samples.getFirst().min();
             for (int i = 0; i < garbage.length; i++) {
                 Sampler.Samples s = samples.get(i);
                 results.add(
@@ -77,7 +77,7 @@ final class BorderRun {
                                 s.median(),
                                 s.min(),
                                 s.max(),
-                                s.median() - base,
+                                s.min() - base,
                                 garbage[i]));
             }
         }

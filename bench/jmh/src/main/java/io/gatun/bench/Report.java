@@ -147,7 +147,7 @@ public final class Report {
                     });
         }
         if (!results.border().isEmpty()) {
-            text.append(format("%nPrice of the border:%n"));
+            text.append(format("%nPrice of the border (least times):%n"));
             for (Border b : results.border()) {
                 text.append(
                         format(
@@ -155,7 +155,7 @@ public final class Report {
                                 b.operation(),
                                 b.shape(),
                                 b.way(),
-                                b.medianNs(),
+                                b.minNs(),
                                 b.overhead(),
                                 b.garbage()));
             }
@@ -564,7 +564,7 @@ public final class Report {
         add("<h2>The price of the border</h2>");
         add(
                 "<p>One call on a row of 4096 float32: the same kernel called from C, from Java on off-heap tensors, from Java on "
-                        + "float arrays, and from two Java threads at once.</p>");
+                        + "float arrays, and from two Java threads at once. Least times.</p>");
         Map<String, List<Border>> groups = new LinkedHashMap<>();
         results.border()
                 .forEach(
@@ -576,14 +576,14 @@ public final class Report {
         groups.forEach(
                 (title, rows) -> {
                     add("<div class=\"card\"><h3>%s</h3>", escape(title));
-                    double greatest = rows.stream().mapToDouble(Border::medianNs).max().orElse(1);
+                    double greatest = rows.stream().mapToDouble(Border::minNs).max().orElse(1);
                     int left = LABEL_WIDTH + 80;
                     double scale = (WIDTH - left - 200) / greatest;
                     open(TOP * 2 + ROW * rows.size());
                     for (int i = 0; i < rows.size(); i++) {
                         Border b = rows.get(i);
                         double middle = TOP + ROW * (i + 0.5);
-                        double base = Math.min(b.medianNs(), b.medianNs() - b.overhead()) * scale;
+                        double base = Math.min(b.minNs(), b.minNs() - b.overhead()) * scale;
                         text("", left - 10, middle + 4, "end", b.way());
                         add(
                                 "<rect x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"14\" rx=\"3\" fill=\"var(--gatun)\" opacity=\"0.88\"/>",
@@ -600,9 +600,9 @@ public final class Report {
 
     private static String borderLabel(Border b) {
         if (b.way().equals(BorderRun.FROM_C)) {
-            return format("%.0f ns", b.medianNs());
+            return format("%.0f ns", b.minNs());
         }
-        return format("%.0f ns (%+.0f), %.0f B", b.medianNs(), b.overhead(), b.garbage());
+        return format("%.0f ns (%+.0f), %.0f B", b.minNs(), b.overhead(), b.garbage());
     }
 
     private void table() {
