@@ -51,12 +51,13 @@ public final class NativeHandle implements AutoCloseable {
     /**
      * An object whose calls another handle counts, as a device those on its memory. A call that has
      * acquired the counter needs no more than {@link #requireOpen()} of each object it uses: one
-     * count for a call, however many objects. In return {@link #close()} cannot tell for which
-     * object a call is inside, and waits a moment for those that are to leave.
+     * count for a call, however many objects. The count does not say for which object a call is
+     * inside, so {@link #close()} never fails: the object is freed as soon as all calls that were
+     * inside have left.
      *
      * @param address of the native object; not 0
      * @param name what messages call it
-     * @param destructor as above
+     * @param destructor as above; may also run on a thread of its own
      * @param counter counts the calls; kept reachable; null for this handle itself
      */
     public NativeHandle(long address, String name, LongConsumer destructor, NativeHandle counter) {
@@ -111,7 +112,8 @@ public final class NativeHandle implements AutoCloseable {
     /**
      * Frees the object. Closing twice is a no-op.
      *
-     * @throws IllegalStateException if a call is using the object, which then stays usable
+     * @throws IllegalStateException if the handle counts its calls itself, and one is using the
+     *     object, which then stays usable
      */
     @Override
     public void close() {
@@ -144,7 +146,7 @@ public final class NativeHandle implements AutoCloseable {
         private static final int CLOSING = 1;
         private static final int CLOSED = 2;
 
-        private static final long PATIENCE_NANOS = 20_000_000;
+        private static final long PATIENCE_NANOS = 1_000_000;
 
         /** Two cache lines, since the hardware fetches them in pairs. */
         private static final int CELL_STRIDE = 128 / Long.BYTES;
@@ -209,7 +211,12 @@ public final class NativeHandle implements AutoCloseable {
                 }
                 Thread.onSpinWait();
             }
-            if (counts ? inUse() : !left()) {
+            if (!counts) {
+                state = CLOSED;
+                freeWhenLeft();
+                return true;
+            }
+            if (inUse()) {
                 state = OPEN;
                 throw new IllegalStateException(
                         name
@@ -239,21 +246,39 @@ public final class NativeHandle implements AutoCloseable {
             return sum != 0;
         }
 
+        /** Frees at once where all calls leave within a moment, else when they have. */
+        private void freeWhenLeft() {
+            int stripe = left(0, PATIENCE_NANOS);
+            if (stripe == CELL_COUNT) {
+                destructor.accept(pointer.address());
+                return;
+            }
+            Thread.ofPlatform()
+                    .daemon()
+                    .name("gatun frees " + name)
+                    .start(
+                            () -> {
+                                left(stripe, Long.MAX_VALUE);
+                                destructor.accept(pointer.address());
+                            });
+        }
+
         /**
-         * Whether all calls that were inside have left, waiting for them a moment: each cell has
-         * been seen at 0. Calls that enter later find this object closed.
+         * Waits until each cell from a stripe on has been seen at 0: then the calls that were
+         * inside before have left, and those that came later have found this object closed. Returns
+         * the first stripe that has not been seen so in time.
          */
-        private boolean left() {
+        private int left(int first, long patienceNanos) {
             long start = System.nanoTime();
-            for (int stripe = 0; stripe < CELL_COUNT; stripe++) {
+            for (int stripe = first; stripe < CELL_COUNT; stripe++) {
                 while ((long) CELL.getVolatile(calls, (stripe + 1) * CELL_STRIDE) != 0) {
-                    if (System.nanoTime() - start > PATIENCE_NANOS) {
-                        return false;
+                    if (System.nanoTime() - start > patienceNanos) {
+                        return stripe;
                     }
                     Thread.yield();
                 }
             }
-            return true;
+            return CELL_COUNT;
         }
 
         /** Returns once nobody is trying to close the object; throws if someone succeeded. */

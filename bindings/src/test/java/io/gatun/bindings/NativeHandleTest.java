@@ -13,6 +13,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongConsumer;
 import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
@@ -146,6 +147,40 @@ class NativeHandleTest {
             latch.await();
         } catch (InterruptedException e) {
             throw new AssertionError(e);
+        }
+    }
+
+    @Test
+    void countedByAnotherItIsFreedOnceAllCallsHaveLeft() throws InterruptedException {
+        AtomicInteger frees = new AtomicInteger();
+        NativeHandle counter = new NativeHandle(1, "device", address -> {});
+        NativeHandle memory =
+                new NativeHandle(2, "memory", address -> frees.incrementAndGet(), counter);
+
+        counter.acquire();
+        memory.requireOpen();
+        memory.close();
+        memory.close();
+        IllegalStateException closed =
+                assertThrows(IllegalStateException.class, memory::requireOpen);
+        assertEquals("memory is closed", closed.getMessage());
+        Thread.sleep(20);
+        assertEquals(0, frees.get(), "freed while a call was inside");
+
+        counter.release();
+        for (int i = 0; i < 5000 && frees.get() == 0; i++) {
+            Thread.sleep(1);
+        }
+        assertEquals(1, frees.get());
+        counter.close();
+    }
+
+    @Test
+    void countedByAnotherItIsFreedAtOnceWhenNoCallIsInside() {
+        AtomicInteger frees = new AtomicInteger();
+        try (NativeHandle counter = new NativeHandle(1, "device", address -> {})) {
+            new NativeHandle(2, "memory", address -> frees.incrementAndGet(), counter).close();
+            assertEquals(1, frees.get());
         }
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gatun;
 
-import io.gatun.bindings.NativeHandle;
 import java.lang.foreign.MemorySegment;
 
 /** Memory that a device allocated, shared by a tensor and all its views. */
@@ -9,24 +8,21 @@ interface DeviceMemory {
     /** As users see it: every access is checked, and fails once the memory was closed. */
     MemorySegment segment();
 
-    /** As native calls receive it, between {@link #acquire} and {@link #release}. */
+    /** As native calls of the device receive it, after {@link #requireOpen()}. */
     MemorySegment operand();
 
     /**
-     * Keeps the memory from being freed. Each call is followed by one {@link #release} on the same
-     * thread.
+     * Inside a call that the device's handle counts: makes sure that the memory is open, and so
+     * stays until the call has ended, as long as it is reachable.
      *
-     * @param device the handle of the device that the call runs on, acquired
-     * @throws IllegalStateException if the memory was closed
+     * @throws IllegalStateException if it was closed
      */
-    void acquire(NativeHandle device);
-
-    void release(NativeHandle device);
+    void requireOpen();
 
     /**
-     * Frees the memory; again is a no-op.
+     * Frees the memory, after the kernels that are using it; again is a no-op.
      *
-     * @throws IllegalStateException if it is in use
+     * @throws IllegalStateException if a native call of the user's own holds the segment
      */
     void close();
 }

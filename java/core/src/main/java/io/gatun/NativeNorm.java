@@ -6,6 +6,7 @@ import io.gatun.bindings.NativeHandle;
 import io.gatun.bindings.NormFunctions;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 
 /**
  * Row normalization by the native library. Off-heap tensors go to it in one call; as soon as one
@@ -85,49 +86,51 @@ final class NativeNorm implements NormKernels {
             Tensor meanLow,
             Tensor rstd) {
         handle.acquire();
-        int acquired = 0;
         try {
-            acquire(x);
-            acquired = 1;
-            acquire(y);
-            acquired = 2;
-            acquire(gamma);
-            acquired = 3;
-            acquire(beta);
-            acquired = 4;
-            acquire(mean);
-            acquired = 5;
-            acquire(meanLow);
-            acquired = 6;
-            acquire(rstd);
-            acquired = 7;
-            if (x.rows == 0) {
-                requireOpen(x, gamma, beta, y, mean, meanLow, rstd);
-            } else if (onHeap(x)
-                    | onHeap(y)
-                    | onHeap(gamma)
-                    | onHeap(beta)
-                    | onHeap(mean)
-                    | onHeap(meanLow)
-                    | onHeap(rstd)) {
-                heap(centered, x, gamma, beta, options, y, mean, meanLow, rstd);
-            } else {
-                offHeap(centered, x, gamma, beta, options, y, mean, meanLow, rstd);
-            }
+            inside(centered, x, gamma, beta, options, y, mean, meanLow, rstd);
         } catch (IllegalStateException | WrongThreadException notOpen) {
             // The JDK and the handles say that some memory is closed; users want to know which.
             requireOpen(x, gamma, beta, y, mean, meanLow, rstd);
             throw notOpen;
         } finally {
-            release(x, acquired > 0);
-            release(y, acquired > 1);
-            release(gamma, acquired > 2);
-            release(beta, acquired > 3);
-            release(mean, acquired > 4);
-            release(meanLow, acquired > 5);
-            release(rstd, acquired > 6);
             handle.release();
         }
+    }
+
+    /** The call itself, while the device's handle counts it. */
+    private void inside(
+            boolean centered,
+            Tensor x,
+            Tensor gamma,
+            Tensor beta,
+            NormOptions options,
+            Tensor y,
+            Tensor mean,
+            Tensor meanLow,
+            Tensor rstd) {
+        boolean heap =
+                enter(x)
+                        | enter(y)
+                        | enter(gamma)
+                        | enter(beta)
+                        | enter(mean)
+                        | enter(meanLow)
+                        | enter(rstd);
+        if (x.rows == 0) {
+            requireOpen(x, gamma, beta, y, mean, meanLow, rstd);
+        } else if (heap) {
+            heap(centered, x, gamma, beta, options, y, mean, meanLow, rstd);
+        } else {
+            offHeap(centered, x, gamma, beta, options, y, mean, meanLow, rstd);
+        }
+        // Native code has only the addresses: what owns them must not be collected before.
+        Reference.reachabilityFence(x);
+        Reference.reachabilityFence(gamma);
+        Reference.reachabilityFence(beta);
+        Reference.reachabilityFence(y);
+        Reference.reachabilityFence(mean);
+        Reference.reachabilityFence(meanLow);
+        Reference.reachabilityFence(rstd);
     }
 
     private void offHeap(
@@ -545,16 +548,17 @@ final class NativeNorm implements NormKernels {
                 : tensor.operand.asSlice(element * tensor.dtype().bytes());
     }
 
-    private void acquire(Tensor tensor) {
-        if (tensor != null && tensor.memory != null) {
-            tensor.memory.acquire(handle);
+    /**
+     * Makes sure that a tensor's memory is open and stays so, and says whether it is on the heap.
+     */
+    private static boolean enter(Tensor tensor) {
+        if (tensor == null) {
+            return false;
         }
-    }
-
-    private void release(Tensor tensor, boolean acquired) {
-        if (acquired && tensor != null && tensor.memory != null) {
-            tensor.memory.release(handle);
+        if (tensor.guard != null) {
+            tensor.guard.requireOpen();
         }
+        return tensor.onHeap;
     }
 
     private static long align(long bytes) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gatun;
 
-import io.gatun.bindings.NativeHandle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -63,10 +62,7 @@ final class ReferenceKernels implements Kernels {
         }
 
         @Override
-        public void acquire(NativeHandle device) {}
-
-        @Override
-        public void release(NativeHandle device) {}
+        public void requireOpen() {}
 
         @Override
         public synchronized void close() {

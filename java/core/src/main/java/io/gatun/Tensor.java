@@ -42,6 +42,8 @@ public final class Tensor implements AutoCloseable {
     final MemorySegment operand;
     /* What a device allocated, null for memory of the user. */
     final DeviceMemory memory;
+    /* The same where the operand is a bare address: seen from another device it is the segment, which the JDK guards. */
+    final DeviceMemory guard;
     final boolean onHeap;
     final boolean readOnly;
     /* The array, null where it is off-heap or where a read-only segment hides it. */
@@ -59,6 +61,7 @@ public final class Tensor implements AutoCloseable {
             MemorySegment segment,
             MemorySegment operand,
             DeviceMemory memory,
+            DeviceMemory guard,
             Object array) {
         this.device = device;
         this.dtype = dtype;
@@ -67,6 +70,7 @@ public final class Tensor implements AutoCloseable {
         this.segment = segment;
         this.operand = operand;
         this.memory = memory;
+        this.guard = guard;
         this.array = array;
         this.onHeap = !segment.isNative();
         this.readOnly = segment.isReadOnly();
@@ -112,7 +116,16 @@ public final class Tensor implements AutoCloseable {
         MemorySegment exact = segment.asSlice(0, count * dtype.bytes());
         Object array = segment.heapBase().orElse(null);
         return new Tensor(
-                device, dtype, sizes, Shapes.contiguous(sizes), count, exact, exact, null, array);
+                device,
+                dtype,
+                sizes,
+                Shapes.contiguous(sizes),
+                count,
+                exact,
+                exact,
+                null,
+                null,
+                array);
     }
 
     /** A contiguous tensor of a fresh allocation. */
@@ -130,6 +143,7 @@ public final class Tensor implements AutoCloseable {
                 exact,
                 operand,
                 memory,
+                memory,
                 null);
     }
 
@@ -146,6 +160,7 @@ public final class Tensor implements AutoCloseable {
                 segment.asSlice(from, bytes),
                 operand.asSlice(from, bytes),
                 memory,
+                guard,
                 array);
     }
 
@@ -358,6 +373,7 @@ public final class Tensor implements AutoCloseable {
                 segment.asReadOnly(),
                 operand,
                 memory,
+                guard,
                 array);
     }
 
@@ -388,7 +404,18 @@ public final class Tensor implements AutoCloseable {
     public Tensor on(Device device) {
         Objects.requireNonNull(device, "device: expected a Device, but it is null");
         long extent = segment.byteSize() / dtype.bytes();
-        return new Tensor(device, dtype, shape, strides, extent, segment, operand, memory, array);
+        boolean same = device == this.device;
+        return new Tensor(
+                device,
+                dtype,
+                shape,
+                strides,
+                extent,
+                segment,
+                same ? operand : segment,
+                memory,
+                same ? guard : null,
+                array);
     }
 
     /**
@@ -498,9 +525,11 @@ public final class Tensor implements AutoCloseable {
 
     /**
      * Frees the memory if a device allocated it; all views of it are closed with it, whichever of
-     * them this is called on. Does nothing for memory of the user, or when called again.
+     * them this is called on. Kernels that are using the memory end before it is freed; calls made
+     * from now on fail. Does nothing for memory of the user, or when called again.
      *
-     * @throws IllegalStateException if a kernel is using the memory; nothing is freed then
+     * @throws IllegalStateException if a native call other than a kernel of this tensor's device
+     *     holds the memory; nothing is freed then
      */
     @Override
     public void close() {
