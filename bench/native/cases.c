@@ -9,14 +9,12 @@
 
 static const char *const dtype_names[BENCH_DTYPES] = {"f32", "bf16", "f16"};
 
-static int is_case_file(const struct dirent *entry)
-{
+static int is_case_file(const struct dirent *entry) {
     const size_t length = strlen(entry->d_name);
     return length > 6 && strcmp(entry->d_name + length - 6, ".cases") == 0;
 }
 
-static int parse_case(char *words, struct bench_operation *operation)
-{
+static int parse_case(char *words, struct bench_operation *operation) {
     struct bench_case c = {0};
     int used = 0;
     if (sscanf(words, "%lld %lld %lld %lld%n", &c.rows, &c.columns, &c.x_stride, &c.y_stride, &used) != 4)
@@ -39,8 +37,7 @@ static int parse_case(char *words, struct bench_operation *operation)
     return 1;
 }
 
-static int parse_bound(const char *words, struct bench_operation *operation)
-{
+static int parse_bound(const char *words, struct bench_operation *operation) {
     char name[16];
     double value;
     if (sscanf(words, "%15s %lf", name, &value) != 2)
@@ -54,8 +51,7 @@ static int parse_bound(const char *words, struct bench_operation *operation)
     return 0;
 }
 
-static int parse_line(char *line, struct bench_operation *operation)
-{
+static int parse_line(char *line, struct bench_operation *operation) {
     char key[16];
     int used = 0;
     if (sscanf(line, "%15s%n", key, &used) != 1 || key[0] == '#')
@@ -70,8 +66,7 @@ static int parse_line(char *line, struct bench_operation *operation)
     return strcmp(key, "case") == 0 && parse_case(words, operation);
 }
 
-static int read_file(const char *path, struct bench_operation *operation)
-{
+static int read_file(const char *path, struct bench_operation *operation) {
     FILE *file = fopen(path, "r");
     if (file == NULL) {
         perror(path);
@@ -93,8 +88,7 @@ static int read_file(const char *path, struct bench_operation *operation)
     return good;
 }
 
-int read_cases(const char *directory, struct bench_operation **operations)
-{
+int read_cases(const char *directory, struct bench_operation **operations) {
     struct dirent **entries;
     const int count = scandir(directory, &entries, is_case_file, alphasort);
     if (count < 0) {
@@ -117,8 +111,7 @@ int read_cases(const char *directory, struct bench_operation **operations)
     return -1;
 }
 
-void free_cases(struct bench_operation *operations, int count)
-{
+void free_cases(struct bench_operation *operations, int count) {
     for (int i = 0; i < count; i++)
         free(operations[i].cases);
     free(operations);

@@ -2,7 +2,7 @@
 /*
  * gatun-bench: every kernel of libgatun against the float64 definition, then against the limit of the machine.
  *
- * A measurement takes samples of at least 4 ms of the kernel and of the leading candidates of the limit in turn, so that
+ * A measurement takes samples of at least 4 ms of the kernel and of the leading candidates of the limit in turn, so
  * both see the same state of a shared machine. The limit is the candidate with the least median.
  */
 #define _GNU_SOURCE
@@ -19,7 +19,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_SAMPLES = 21, MIN_SAMPLES = 5, QUICK_SAMPLES = 7, CANDIDATES = 3, MESSAGE_BYTES = 512, MAX_THREAD_COUNTS = 16 };
+enum {
+    MAX_SAMPLES = 21,
+    MIN_SAMPLES = 5,
+    QUICK_SAMPLES = 7,
+    CANDIDATES = 3,
+    MESSAGE_BYTES = 512,
+    MAX_THREAD_COUNTS = 16
+};
 
 static const double sample_ns = 4e6, case_ns = 1.5e9, calibration_ns = 1e6;
 static const float eps = 1e-5f;
@@ -56,8 +63,7 @@ struct subject {
     long long x_bytes, y_bytes, scratch_bytes;
 };
 
-static double now(void)
-{
+static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
@@ -65,22 +71,19 @@ static double now(void)
 
 /* ---- storage types, independently of the kernels under test ---- */
 
-static float bits_to_float(uint32_t bits)
-{
+static float bits_to_float(uint32_t bits) {
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
 
-static uint32_t float_to_bits(float value)
-{
+static uint32_t float_to_bits(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     return bits;
 }
 
-static double load_element(const void *memory, int dtype, long long index)
-{
+static double load_element(const void *memory, int dtype, long long index) {
     if (dtype == GATUN_F32)
         return (double)((const float *)memory)[index];
     const uint16_t half = ((const uint16_t *)memory)[index];
@@ -94,8 +97,7 @@ static double load_element(const void *memory, int dtype, long long index)
 }
 
 /* The inputs are moderate numbers: truncation is enough to make valid ones of any type. */
-static void store_element(void *memory, int dtype, long long index, float value)
-{
+static void store_element(void *memory, int dtype, long long index, float value) {
     if (dtype == GATUN_F32) {
         ((float *)memory)[index] = value;
         return;
@@ -112,8 +114,7 @@ static void store_element(void *memory, int dtype, long long index, float value)
 }
 
 /* In the units of the case files. */
-static double error_units(double got, double expected, int dtype)
-{
+static double error_units(double got, double expected, int dtype) {
     const double difference = fabs(got - expected);
     if (dtype == GATUN_F32)
         return difference / (0x1p-23 * (1.0 + fabs(expected)));
@@ -128,14 +129,12 @@ static double error_units(double got, double expected, int dtype)
 
 static uint64_t random_state;
 
-static float next_random(void)
-{
+static float next_random(void) {
     random_state = random_state * 6364136223846793005u + 1442695040888963407u;
     return (float)(int32_t)(random_state >> 32) * 0x1p-31f;
 }
 
-static int call_subject(const struct subject *s, char *message, long long message_bytes)
-{
+static int call_subject(const struct subject *s, char *message, long long message_bytes) {
     const struct bench_case *c = s->shape;
     if (s->is_layer_norm)
         return gatun_layer_norm(s->context, s->dtype, GATUN_F32, c->rows, c->columns, s->x, c->x_stride, s->gamma,
@@ -146,8 +145,7 @@ static int call_subject(const struct subject *s, char *message, long long messag
                           s->scratch_bytes, message, message_bytes);
 }
 
-static void free_subject(struct subject *s)
-{
+static void free_subject(struct subject *s) {
     if (s->context != NULL) {
         gatun_free(s->context, s->x, s->x_bytes);
         gatun_free(s->context, s->y_memory, s->y_bytes);
@@ -159,8 +157,7 @@ static void free_subject(struct subject *s)
 }
 
 static int make_subject(struct subject *s, const struct bench_operation *operation, const struct bench_case *shape,
-                        int dtype, int isa, int threads, long long offset, char *message)
-{
+                        int dtype, int isa, int threads, long long offset, char *message) {
     memset(s, 0, sizeof *s);
     s->operation = operation;
     s->shape = shape;
@@ -205,8 +202,7 @@ static int make_subject(struct subject *s, const struct bench_operation *operati
 }
 
 /* The greatest error of y against the definition in float64; infinite when something is not a number. */
-static double error_of(const struct subject *s)
-{
+static double error_of(const struct subject *s) {
     const struct bench_case *c = s->shape;
     double greatest = 0.0;
     for (long long row = 0; row < c->rows; row++) {
@@ -233,34 +229,29 @@ static double error_of(const struct subject *s)
 
 /* ---- timing ---- */
 
-static int compare_doubles(const void *a, const void *b)
-{
+static int compare_doubles(const void *a, const void *b) {
     const double left = *(const double *)a, right = *(const double *)b;
     return (left > right) - (left < right);
 }
 
-static struct summary summarize(double *samples, int count)
-{
+static struct summary summarize(double *samples, int count) {
     qsort(samples, (size_t)count, sizeof samples[0], compare_doubles);
     const double median = count % 2 ? samples[count / 2] : (samples[count / 2 - 1] + samples[count / 2]) / 2.0;
     return (struct summary){median, samples[0], samples[count - 1]};
 }
 
-static double time_subject(const struct subject *s, long long calls)
-{
+static double time_subject(const struct subject *s, long long calls) {
     const double start = now();
     for (long long i = 0; i < calls; i++)
         call_subject(s, NULL, 0);
     return now() - start;
 }
 
-static double time_of(const struct subject *s, gatun_limit *limit, int candidate, long long calls)
-{
+static double time_of(const struct subject *s, gatun_limit *limit, int candidate, long long calls) {
     return candidate < 0 ? time_subject(s, calls) : gatun_limit_run(limit, candidate, calls);
 }
 
-static int measure(const struct subject *s, int threads, int quick, struct result *result)
-{
+static int measure(const struct subject *s, int threads, int quick, struct result *result) {
     const long long moved = s->shape->rows * s->shape->columns * dtype_bytes[s->dtype];
     gatun_limit *limit = gatun_limit_create(1, 1, moved, threads, GATUN_ISA_BEST);
     if (limit == NULL)
@@ -301,8 +292,7 @@ static int measure(const struct subject *s, int threads, int quick, struct resul
 
 /* ---- output ---- */
 
-static void shape_name(const struct bench_case *c, char *text, size_t bytes)
-{
+static void shape_name(const struct bench_case *c, char *text, size_t bytes) {
     if (c->x_stride == c->columns && c->y_stride == c->columns)
         snprintf(text, bytes, "%lldx%lld", c->rows, c->columns);
     else if (c->x_stride == c->y_stride)
@@ -312,8 +302,7 @@ static void shape_name(const struct bench_case *c, char *text, size_t bytes)
 }
 
 static void print_json(FILE *file, const struct subject *s, const char *shape, int isa, int threads,
-                       const struct result *r)
-{
+                       const struct result *r) {
     fprintf(file,
             "{\"op\":\"%s\",\"direction\":\"%s\",\"dtype\":\"%s\",\"shape\":\"%s\",\"device\":\"cpu\",\"isa\":\"%s\","
             "\"threads\":%d,",
@@ -335,14 +324,12 @@ static void print_json(FILE *file, const struct subject *s, const char *shape, i
     fflush(file);
 }
 
-static void print_header(void)
-{
+static void print_header(void) {
     printf("%-12s %-5s %-22s %-10s %2s %12s %10s %9s %8s %9s\n", "operation", "dtype", "shape", "isa", "n", "median",
            "GB/s", "copy", "fraction", "error");
 }
 
-static void print_row(const struct subject *s, const char *shape, int isa, int threads, const struct result *r)
-{
+static void print_row(const struct subject *s, const char *shape, int isa, int threads, const struct result *r) {
     printf("%-12s %-5s %-22s %-10s %2d ", s->operation->name, dtype_names[s->dtype], shape, gatun_isa_name(isa),
            threads);
     if (r->timed)
@@ -357,8 +344,7 @@ static void print_row(const struct subject *s, const char *shape, int isa, int t
 /* ---- which ---- */
 
 /* The levels of an operation that this CPU has, from the library's own list. */
-static int levels_of(const char *operation, int *levels, int room)
-{
+static int levels_of(const char *operation, int *levels, int room) {
     const char *name;
     int isa, count = 0;
     for (int i = 0; gatun_kernel_describe(i, &name, &isa) == GATUN_OK; i++) {
@@ -372,8 +358,7 @@ static int levels_of(const char *operation, int *levels, int room)
 }
 
 static int run_case(const struct options *o, const struct bench_operation *operation, const struct bench_case *shape,
-                    int dtype, int isa, int threads, FILE *json)
-{
+                    int dtype, int isa, int threads, FILE *json) {
     char message[MESSAGE_BYTES] = "", text[96];
     shape_name(shape, text, sizeof text);
     struct subject s;
@@ -398,8 +383,7 @@ static int run_case(const struct options *o, const struct bench_operation *opera
     return r.passed;
 }
 
-static int run_operation(const struct options *o, const struct bench_operation *operation, FILE *json)
-{
+static int run_operation(const struct options *o, const struct bench_operation *operation, FILE *json) {
     int levels[16], good = 1;
     const int level_count = levels_of(operation->name, levels, (int)(sizeof levels / sizeof levels[0]));
     int best = -1;
@@ -433,8 +417,7 @@ static int run_operation(const struct options *o, const struct bench_operation *
     return good;
 }
 
-static int isa_from_name(const char *name)
-{
+static int isa_from_name(const char *name) {
     for (int isa = 0; isa < GATUN_ISA_BEST; isa++) {
         const char *known = gatun_isa_name(isa);
         if (known != NULL && strcmp(known, name) == 0)
@@ -443,43 +426,60 @@ static int isa_from_name(const char *name)
     return -1;
 }
 
-static int usage(const char *program, int status)
-{
-    fprintf(status == 0 ? stdout : stderr,
-            "usage: %s [--only GLOB] [--quick] [--check] [--threads N[,N]] [--isa LEVEL] [--all-levels]\n"
-            "       [--json FILE] [--cases DIRECTORY] [--offset BYTES]\n"
-            "  --only GLOB      cases whose operation/direction/dtype/shape matches, as layer_norm/forward/f32/32x4096\n"
-            "  --quick          fewer shapes and samples\n"
-            "  --check          errors only, of every case of the files; nothing is timed\n"
-            "  --threads        thread counts; 1 and all the machine's by default\n"
-            "  --isa LEVEL      greatest level: scalar, avx2, avx512, avx512vnni, neon\n"
-            "  --all-levels     every level up to it, not only the best\n"
-            "  --json FILE      one object a line\n"
-            "  --offset BYTES   shifts y against the start of its allocation\n",
-            program);
+static int usage(const char *program, int status) {
+    fprintf(
+        status == 0 ? stdout : stderr,
+        "usage: %s [--only GLOB] [--quick] [--check] [--threads N[,N]] [--isa LEVEL] [--all-levels]\n"
+        "       [--json FILE] [--cases DIRECTORY] [--offset BYTES]\n"
+        "  --only GLOB      cases whose operation/direction/dtype/shape matches, as layer_norm/forward/f32/32x4096\n"
+        "  --quick          fewer shapes and samples\n"
+        "  --check          errors only, of every case of the files; nothing is timed\n"
+        "  --threads        thread counts; 1 and all the machine's by default\n"
+        "  --isa LEVEL      greatest level: scalar, avx2, avx512, avx512vnni, neon\n"
+        "  --all-levels     every level up to it, not only the best\n"
+        "  --json FILE      one object a line\n"
+        "  --offset BYTES   shifts y against the start of its allocation\n",
+        program);
     return status;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static const struct option known[] = {
-        {"only", required_argument, NULL, 'o'},   {"quick", no_argument, NULL, 'q'},
-        {"check", no_argument, NULL, 'c'},        {"threads", required_argument, NULL, 't'},
-        {"isa", required_argument, NULL, 'i'},    {"all-levels", no_argument, NULL, 'a'},
-        {"json", required_argument, NULL, 'j'},   {"cases", required_argument, NULL, 'd'},
-        {"offset", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
+        {"only", required_argument, NULL, 'o'},
+        {"quick", no_argument, NULL, 'q'},
+        {"check", no_argument, NULL, 'c'},
+        {"threads", required_argument, NULL, 't'},
+        {"isa", required_argument, NULL, 'i'},
+        {"all-levels", no_argument, NULL, 'a'},
+        {"json", required_argument, NULL, 'j'},
+        {"cases", required_argument, NULL, 'd'},
+        {"offset", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     struct options o = {.only = "*", .cases = GATUN_BENCH_CASES, .isa = GATUN_ISA_BEST};
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (option) {
-        case 'o': o.only = optarg; break;
-        case 'q': o.quick = 1; break;
-        case 'c': o.check_only = 1; break;
-        case 'a': o.all_levels = 1; break;
-        case 'j': o.json = optarg; break;
-        case 'd': o.cases = optarg; break;
-        case 'h': return usage(argv[0], 0);
+        case 'o':
+            o.only = optarg;
+            break;
+        case 'q':
+            o.quick = 1;
+            break;
+        case 'c':
+            o.check_only = 1;
+            break;
+        case 'a':
+            o.all_levels = 1;
+            break;
+        case 'j':
+            o.json = optarg;
+            break;
+        case 'd':
+            o.cases = optarg;
+            break;
+        case 'h':
+            return usage(argv[0], 0);
         case 'f':
             o.offset = atoll(optarg);
             if (o.offset < 0 || o.offset % 4 != 0) {
@@ -504,7 +504,8 @@ int main(int argc, char **argv)
                 o.thread_counts[o.thread_count++] = threads;
             }
             break;
-        default: return usage(argv[0], 2);
+        default:
+            return usage(argv[0], 2);
         }
     }
     if (optind < argc)

@@ -59,15 +59,13 @@ struct gatun_limit {
     atomic_int sink;
 };
 
-static double now(void)
-{
+static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static void relax(void)
-{
+static void relax(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -75,14 +73,13 @@ static void relax(void)
 #endif
 }
 
-static void run_part(struct gatun_limit *limit, int thread)
-{
+static void run_part(struct gatun_limit *limit, int thread) {
     const struct candidate *c = &limit->candidate[limit->job];
     const size_t first = limit->lines * (size_t)thread / (size_t)limit->threads;
     const size_t end = limit->lines * ((size_t)thread + 1) / (size_t)limit->threads;
     const size_t distance = limit->lines * LIMIT_LINE + c->padding;
-    struct limit_part part = {.reads = limit->reads, .writes = limit->writes, .lines = end - first,
-                              .skew_lines = c->skew_lines};
+    struct limit_part part = {
+        .reads = limit->reads, .writes = limit->writes, .lines = end - first, .skew_lines = c->skew_lines};
     for (int r = 0; r < limit->reads; r++)
         part.in[r] = limit->memory + (size_t)r * distance + first * LIMIT_LINE;
     for (int w = 0; w < limit->writes; w++)
@@ -94,8 +91,7 @@ static void run_part(struct gatun_limit *limit, int thread)
     atomic_fetch_xor_explicit(&limit->sink, sum, memory_order_relaxed);
 }
 
-static void *work(void *argument)
-{
+static void *work(void *argument) {
     struct worker *self = argument;
     struct gatun_limit *limit = self->limit;
     int seen = 0;
@@ -119,16 +115,14 @@ static void *work(void *argument)
     }
 }
 
-static void next_generation(struct gatun_limit *limit)
-{
+static void next_generation(struct gatun_limit *limit) {
     pthread_mutex_lock(&limit->mutex);
     atomic_fetch_add(&limit->generation, 1);
     pthread_cond_broadcast(&limit->wake);
     pthread_mutex_unlock(&limit->mutex);
 }
 
-double gatun_limit_run(gatun_limit *limit, int candidate, long long calls)
-{
+double gatun_limit_run(gatun_limit *limit, int candidate, long long calls) {
     limit->job = candidate;
     limit->calls = calls;
     const int others = limit->threads - 1;
@@ -147,14 +141,12 @@ double gatun_limit_run(gatun_limit *limit, int candidate, long long calls)
     return now() - start;
 }
 
-static int compare_candidates(const void *a, const void *b)
-{
+static int compare_candidates(const void *a, const void *b) {
     const struct candidate *left = a, *right = b;
     return (left->best > right->best) - (left->best < right->best);
 }
 
-void gatun_limit_calibrate(gatun_limit *limit, double nanoseconds)
-{
+void gatun_limit_calibrate(gatun_limit *limit, double nanoseconds) {
     long long calls[MAX_CANDIDATES];
     for (int i = 0; i < limit->candidates; i++) {
         limit->candidate[i].best = 1e300;
@@ -174,8 +166,7 @@ void gatun_limit_calibrate(gatun_limit *limit, double nanoseconds)
     qsort(limit->candidate, (size_t)limit->candidates, sizeof limit->candidate[0], compare_candidates);
 }
 
-static void add_candidates(struct gatun_limit *limit, enum limit_variant variant, const char *suffix)
-{
+static void add_candidates(struct gatun_limit *limit, enum limit_variant variant, const char *suffix) {
     const int four = variant == LIMIT_PREFETCH || variant == LIMIT_NON_TEMPORAL_PREFETCH;
     for (size_t s = 0; s < (four ? sizeof skews / sizeof skews[0] : 1); s++) {
         for (size_t p = 0; p < sizeof paddings / sizeof paddings[0]; p++) {
@@ -199,8 +190,7 @@ static void add_candidates(struct gatun_limit *limit, enum limit_variant variant
     }
 }
 
-static limit_kernel *const *choose_kernels(int isa)
-{
+static limit_kernel *const *choose_kernels(int isa) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (isa >= GATUN_ISA_AVX512 && __builtin_cpu_supports("avx512f"))
@@ -213,14 +203,12 @@ static limit_kernel *const *choose_kernels(int isa)
     return limit_kernels_baseline;
 }
 
-static int is_shape(int reads, int writes)
-{
+static int is_shape(int reads, int writes) {
 #define SHAPE_TEST(READS, WRITES) (reads == READS && writes == WRITES) ||
     return LIMIT_SHAPES(SHAPE_TEST) 0;
 }
 
-gatun_limit *gatun_limit_create(int reads, int writes, long long bytes, int threads, int isa)
-{
+gatun_limit *gatun_limit_create(int reads, int writes, long long bytes, int threads, int isa) {
     if (!is_shape(reads, writes) || bytes <= 0 || threads < 1 || threads > MAX_THREADS)
         return NULL;
     struct gatun_limit *limit = calloc(1, sizeof *limit);
@@ -280,8 +268,7 @@ gatun_limit *gatun_limit_create(int reads, int writes, long long bytes, int thre
     return limit;
 }
 
-void gatun_limit_destroy(gatun_limit *limit)
-{
+void gatun_limit_destroy(gatun_limit *limit) {
     if (limit == NULL)
         return;
     if (limit->started_workers > 0) {
@@ -298,17 +285,14 @@ void gatun_limit_destroy(gatun_limit *limit)
     free(limit);
 }
 
-int gatun_limit_candidates(const gatun_limit *limit)
-{
+int gatun_limit_candidates(const gatun_limit *limit) {
     return limit->candidates;
 }
 
-const char *gatun_limit_name(const gatun_limit *limit, int candidate)
-{
+const char *gatun_limit_name(const gatun_limit *limit, int candidate) {
     return candidate >= 0 && candidate < limit->candidates ? limit->candidate[candidate].name : NULL;
 }
 
-long long gatun_limit_bytes(const gatun_limit *limit)
-{
+long long gatun_limit_bytes(const gatun_limit *limit) {
     return (long long)(limit->lines * LIMIT_LINE) * (limit->reads + limit->writes);
 }

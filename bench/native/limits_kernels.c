@@ -62,8 +62,7 @@ struct pointers {
     char *out[LIMIT_STREAMS];
 };
 
-INLINE void move_line(int reads, int writes, int stream, const struct pointers *p, size_t at, vector *sum)
-{
+INLINE void move_line(int reads, int writes, int stream, const struct pointers *p, size_t at, vector *sum) {
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; v++) {
         const size_t offset = at + (size_t)v * sizeof(vector);
@@ -85,8 +84,7 @@ INLINE void move_line(int reads, int writes, int stream, const struct pointers *
     }
 }
 
-INLINE int low_of_sums(const vector *sum, int count)
-{
+INLINE int low_of_sums(const vector *sum, int count) {
     vector total = ZERO();
 #pragma GCC unroll 16
     for (int i = 0; i < count; i++)
@@ -94,8 +92,7 @@ INLINE int low_of_sums(const vector *sum, int count)
     return LOW(total);
 }
 
-INLINE struct pointers copy_pointers(int reads, int writes, const struct limit_part *part)
-{
+INLINE struct pointers copy_pointers(int reads, int writes, const struct limit_part *part) {
     struct pointers p = {{NULL}, {NULL}};
 #pragma GCC unroll 4
     for (int r = 0; r < reads; r++)
@@ -106,8 +103,7 @@ INLINE struct pointers copy_pointers(int reads, int writes, const struct limit_p
     return p;
 }
 
-INLINE int move_in_order(int reads, int writes, int stream, const struct limit_part *part)
-{
+INLINE int move_in_order(int reads, int writes, int stream, const struct limit_part *part) {
     const struct pointers p = copy_pointers(reads, writes, part);
     vector sum[UNROLL * VECTORS];
 #pragma GCC unroll 16
@@ -126,8 +122,7 @@ INLINE int move_in_order(int reads, int writes, int stream, const struct limit_p
     return low_of_sums(sum, UNROLL * VECTORS);
 }
 
-INLINE int move_four_places(int reads, int writes, int stream, const struct limit_part *part)
-{
+INLINE int move_four_places(int reads, int writes, int stream, const struct limit_part *part) {
     const struct pointers p = copy_pointers(reads, writes, part);
     vector sum[PLACES * VECTORS];
 #pragma GCC unroll 16
@@ -161,34 +156,30 @@ INLINE int move_four_places(int reads, int writes, int stream, const struct limi
     return low_of_sums(sum, PLACES * VECTORS);
 }
 
-#define CASE_OF_SHAPE(FUNCTION, STREAMED, READS, WRITES)                                                               \
-    if (part->reads == READS && part->writes == WRITES)                                                                \
+#define CASE_OF_SHAPE(FUNCTION, STREAMED, READS, WRITES) \
+    if (part->reads == READS && part->writes == WRITES)  \
         return FUNCTION(READS, WRITES, STREAMED, part);
 #define PLAIN_CASE(READS, WRITES) CASE_OF_SHAPE(move_in_order, 0, READS, WRITES)
 #define NON_TEMPORAL_CASE(READS, WRITES) CASE_OF_SHAPE(move_in_order, 1, READS, WRITES)
 #define PREFETCH_CASE(READS, WRITES) CASE_OF_SHAPE(move_four_places, 0, READS, WRITES)
 #define NON_TEMPORAL_PREFETCH_CASE(READS, WRITES) CASE_OF_SHAPE(move_four_places, 1, READS, WRITES)
 
-static int plain(const struct limit_part *part)
-{
+static int plain(const struct limit_part *part) {
     LIMIT_SHAPES(PLAIN_CASE)
     return 0;
 }
 
-static int non_temporal(const struct limit_part *part)
-{
+static int non_temporal(const struct limit_part *part) {
     LIMIT_SHAPES(NON_TEMPORAL_CASE)
     return 0;
 }
 
-static int prefetch(const struct limit_part *part)
-{
+static int prefetch(const struct limit_part *part) {
     LIMIT_SHAPES(PREFETCH_CASE)
     return 0;
 }
 
-static int non_temporal_prefetch(const struct limit_part *part)
-{
+static int non_temporal_prefetch(const struct limit_part *part) {
     LIMIT_SHAPES(NON_TEMPORAL_PREFETCH_CASE)
     return 0;
 }

@@ -32,8 +32,7 @@ struct gatun_native_call {
     void *y, *scratch;
 };
 
-static int find(void *library, const char *name, void *pointer, size_t bytes, char *message, long long message_bytes)
-{
+static int find(void *library, const char *name, void *pointer, size_t bytes, char *message, long long message_bytes) {
     void *address = dlsym(library, name);
     if (address == NULL) {
         if (message != NULL && message_bytes > 0)
@@ -44,8 +43,7 @@ static int find(void *library, const char *name, void *pointer, size_t bytes, ch
     return 1;
 }
 
-static int call_once(const gatun_native_call *c, char *message, long long message_bytes)
-{
+static int call_once(const gatun_native_call *c, char *message, long long message_bytes) {
     if (c->is_layer_norm)
         return c->gatun.layer_norm(c->context, c->dtype, GATUN_F32, c->rows, c->columns, c->x, c->x_stride, c->gamma,
                                    c->beta, 0.0f, c->eps, GATUN_EPS_IN_SQRT, GATUN_CAST_NONE, c->y, c->y_stride, NULL,
@@ -58,8 +56,7 @@ static int call_once(const gatun_native_call *c, char *message, long long messag
 gatun_native_call *gatun_native_call_create(const char *library, const char *operation, int dtype, int isa, int threads,
                                             long long rows, long long columns, const void *x, long long x_stride,
                                             const float *gamma, const float *beta, float eps, void *y,
-                                            long long y_stride, char *message, long long message_bytes)
-{
+                                            long long y_stride, char *message, long long message_bytes) {
     gatun_native_call *c = calloc(1, sizeof *c);
     if (c == NULL)
         return NULL;
@@ -89,8 +86,7 @@ gatun_native_call *gatun_native_call_create(const char *library, const char *ope
         gatun_native_call_destroy(c);
         return NULL;
     }
-#define FIND(NAME)                                                                                                     \
-    find(c->library, "gatun_" #NAME, &c->gatun.NAME, sizeof c->gatun.NAME, message, message_bytes)
+#define FIND(NAME) find(c->library, "gatun_" #NAME, &c->gatun.NAME, sizeof c->gatun.NAME, message, message_bytes)
     if (!FIND(context_create) || !FIND(context_destroy) || !FIND(layer_norm_scratch) || !FIND(rms_norm_scratch) ||
         !FIND(layer_norm) || !FIND(rms_norm)) {
         gatun_native_call_destroy(c);
@@ -114,8 +110,7 @@ gatun_native_call *gatun_native_call_create(const char *library, const char *ope
     return c;
 }
 
-void gatun_native_call_destroy(gatun_native_call *call)
-{
+void gatun_native_call_destroy(gatun_native_call *call) {
     if (call == NULL)
         return;
     if (call->context != NULL)
@@ -126,8 +121,7 @@ void gatun_native_call_destroy(gatun_native_call *call)
     free(call);
 }
 
-double gatun_native_call_run(gatun_native_call *call, long long calls)
-{
+double gatun_native_call_run(gatun_native_call *call, long long calls) {
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
     int status = GATUN_OK;

@@ -10,8 +10,8 @@
  *   - A call that fails its argument checks has touched no memory but the message.
  *   - Nothing here aborts, prints, exits, calls back, changes floating-point modes or leaves a lock held. Kernels never
  *     allocate: where one needs scratch memory, `<operation>_scratch` says how much.
- *   - Sizes are counts and strides are in elements unless a name ends in `_bytes`. Memory needs no alignment beyond that
- *     of its element type, and exactly the elements described are read and written.
+ *   - Sizes are counts and strides are in elements unless a name ends in `_bytes`. Memory needs no alignment beyond
+ *     that of its element type, and exactly the elements described are read and written.
  *   - A context may be used from any number of threads at once.
  */
 #ifndef GATUN_CORE_H
@@ -38,8 +38,8 @@ enum gatun_status {
     GATUN_OK = 0,
     GATUN_INVALID_ARGUMENT = 1, /* an argument is outside what the function documents */
     GATUN_OUT_OF_MEMORY = 2,
-    GATUN_UNAVAILABLE = 3,      /* this machine or this build lacks what was asked for */
-    GATUN_DEVICE_ERROR = 4      /* the device failed; its context is unusable from now on */
+    GATUN_UNAVAILABLE = 3, /* this machine or this build lacks what was asked for */
+    GATUN_DEVICE_ERROR = 4 /* the device failed; its context is unusable from now on */
 };
 
 enum gatun_backend {
@@ -82,8 +82,8 @@ GATUN_API int gatun_no_op(void);
  *   isa           gatun_isa, an upper bound for the level of the CPU kernels; GATUN_ISA_BEST for none. The environment
  *                 variable GATUN_ISA (scalar, avx2, avx512, avx512vnni, neon) caps it further.
  *   threads       how many threads a call may use, the caller included; 0 for as many as this process may run at once
- *                 (affinity and cgroup quota; GATUN_THREADS in the environment, 1 .. 1024, takes their place). A greater
- *                 number is cut to that. With 1 the context never creates a thread, locks or waits.
+ *                 (affinity and cgroup quota; GATUN_THREADS in the environment, 1 .. 1024, takes their place). A
+ *                 greater number is cut to that. With 1 the context never creates a thread, locks or waits.
  *   context       receives the new context, or NULL on failure
  * GATUN_INVALID_ARGUMENT, GATUN_OUT_OF_MEMORY; GATUN_UNAVAILABLE when the backend or the requested level is not there.
  */
@@ -95,7 +95,7 @@ GATUN_API int gatun_context_destroy(gatun_context *context);
 
 /* What was chosen; -1 for NULL. */
 GATUN_API int gatun_context_backend(const gatun_context *context); /* gatun_backend, never AUTO */
-GATUN_API int gatun_context_isa(const gatun_context *context);     /* gatun_isa of its CPU kernels */
+GATUN_API int gatun_context_isa(const gatun_context *context);     /* gatun_isa that its CPU kernels may use */
 GATUN_API int gatun_context_threads(const gatun_context *context); /* the most threads a call uses */
 
 /*

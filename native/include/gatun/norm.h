@@ -48,6 +48,7 @@ GATUN_API int gatun_rms_norm_scratch(const gatun_context *context, long long row
  *   rows >= 0, columns >= 1
  *   x                [rows, columns], row stride x_stride >= columns
  *   gamma, beta      [columns]; NULL for none. Without gamma the factor is 1 and weight_offset is not used.
+ *   weight_offset    finite
  *   eps              finite and >= 0; eps_mode: gatun_eps_mode; cast_mode: gatun_cast_mode
  *   y                [rows, columns], row stride y_stride >= columns; y == x with equal strides is allowed
  *   mean, mean_low, rstd
@@ -70,7 +71,7 @@ GATUN_API int gatun_layer_norm(gatun_context *context, int dtype, int parameter_
  *     y = xh * (weight_offset + gamma) + beta
  * With gamma and beta NULL this is SRMSNorm (TransNormerLLM, arXiv:2307.14995).
  *
- *   statistics_columns  1 .. columns
+ *   statistics_columns  1 .. columns. Entries behind them are scaled in float32: where x * r overflows, y does.
  *   the rest as in gatun_layer_norm
  */
 GATUN_API int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns,

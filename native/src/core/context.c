@@ -54,8 +54,8 @@ static int choose_isa(int cap, int *isa, char *message, long long message_bytes)
     *isa = detected;
     if (cap != GATUN_ISA_BEST) {
         if (!gatun_isa_name(cap)) {
-            return gatun_fail(message, message_bytes, GATUN_INVALID_ARGUMENT,
-                              "isa: expected a gatun_isa, but it is %d", cap);
+            return gatun_fail(message, message_bytes, GATUN_INVALID_ARGUMENT, "isa: expected a gatun_isa, but it is %d",
+                              cap);
         }
         if (level_up_to(cap, detected) != cap) {
             return gatun_fail(message, message_bytes, GATUN_UNAVAILABLE,
@@ -102,7 +102,8 @@ static int choose_threads(int asked, int *threads, char *message, long long mess
 int gatun_context_create(int backend, int device_index, int isa, int threads, gatun_context **context, char *message,
                          long long message_bytes) {
     if (!context) {
-        return gatun_fail(message, message_bytes, GATUN_INVALID_ARGUMENT, "context: expected a place for it, but it is NULL");
+        return gatun_fail(message, message_bytes, GATUN_INVALID_ARGUMENT,
+                          "context: expected a place for it, but it is NULL");
     }
     *context = 0;
     if (backend != GATUN_BACKEND_AUTO && backend != GATUN_BACKEND_CPU && backend != GATUN_BACKEND_CUDA) {
@@ -131,8 +132,8 @@ int gatun_context_create(int backend, int device_index, int isa, int threads, ga
     if (!created) {
         return gatun_fail(message, message_bytes, GATUN_OUT_OF_MEMORY, "no memory for a context");
     }
-    *created = (struct gatun_context){GATUN_BACKEND_CPU, chosen_isa, chosen_threads, gatun_cpu_last_level_cache(),
-                                      gatun_kernels_at(chosen_isa), 0};
+    *created = (struct gatun_context){
+        GATUN_BACKEND_CPU, chosen_isa, chosen_threads, gatun_cpu_last_level_cache(), gatun_kernels_at(chosen_isa), 0};
     if (chosen_threads > 1) {
         created->pool = gatun_pool_create(chosen_threads);
         if (!created->pool) {

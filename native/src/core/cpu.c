@@ -84,8 +84,8 @@ int gatun_cpu_describe(char *text, long long text_bytes) {
         const char *name;
         char leaf;
         int bit;
-    } features[] = {{"fma", '1', 12},      {"f16c", '1', 29},     {"avx2", 'b', 5},      {"bmi2", 'b', 8},
-                    {"avx512f", 'b', 16},  {"avx512dq", 'b', 17}, {"avx512cd", 'b', 28}, {"avx512bw", 'b', 30},
+    } features[] = {{"fma", '1', 12},      {"f16c", '1', 29},       {"avx2", 'b', 5},      {"bmi2", 'b', 8},
+                    {"avx512f", 'b', 16},  {"avx512dq", 'b', 17},   {"avx512cd", 'b', 28}, {"avx512bw", 'b', 30},
                     {"avx512vl", 'b', 31}, {"avx512_vnni", 'c', 11}};
     char line[256];
     int length = snprintf(line, sizeof line, "%s (%s family %u model %u stepping %u):", brand, name, family, model,
@@ -142,7 +142,6 @@ static long long detected_last_level_cache(void) {
 }
 
 #endif
-
 
 long long gatun_cpu_last_level_cache(void) {
     long long bytes = detected_last_level_cache();

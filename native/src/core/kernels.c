@@ -8,9 +8,9 @@
 gatun_kernels gatun_kernels_at(int isa) {
     gatun_kernels kernels;
 #define GATUN_OPERATION(operation, type) kernels.operation = 0;
-#define GATUN_KERNEL(operation, needed, level)                                                                         \
-    if (GATUN_ISA_##needed <= isa) {                                                                                   \
-        kernels.operation = &operation##_##level;                                                                      \
+#define GATUN_KERNEL(operation, needed, level)    \
+    if (GATUN_ISA_##needed <= isa) {              \
+        kernels.operation = &operation##_##level; \
     }
 #include "kernels.inc"
 #undef GATUN_OPERATION

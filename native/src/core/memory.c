@@ -20,11 +20,13 @@ int gatun_allocate(gatun_context *context, long long bytes, void **memory, char 
         return gatun_fail(message, message_bytes, GATUN_INVALID_ARGUMENT, "context: expected one, but it is NULL");
     }
     if (!memory) {
-        return gatun_fail(message, message_bytes, GATUN_INVALID_ARGUMENT, "memory: expected a place for it, but it is NULL");
+        return gatun_fail(message, message_bytes, GATUN_INVALID_ARGUMENT,
+                          "memory: expected a place for it, but it is NULL");
     }
     *memory = 0;
     if (bytes < 1) {
-        return gatun_fail(message, message_bytes, GATUN_INVALID_ARGUMENT, "bytes: expected at least 1, but it is %lld", bytes);
+        return gatun_fail(message, message_bytes, GATUN_INVALID_ARGUMENT, "bytes: expected at least 1, but it is %lld",
+                          bytes);
     }
     /* Every 4 KiB page of a large array would cost the kernels a TLB miss. */
     long long alignment = bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : LINE;

@@ -178,8 +178,7 @@ static void rows_task(void *argument, long long index) {
 static void moments_task(void *argument, long long index) {
     const row_norm_job *job = argument;
     long long begin = index * SEGMENT;
-    job->moments[index] =
-        job->kernel->moments(job->arguments, job->row, begin, least(begin + SEGMENT, job->columns));
+    job->moments[index] = job->kernel->moments(job->arguments, job->row, begin, least(begin + SEGMENT, job->columns));
 }
 
 static void apply_task(void *argument, long long index) {
@@ -276,10 +275,9 @@ int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, lon
 }
 
 int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns,
-                   long long statistics_columns, const void *x, long long x_stride, const void *gamma,
-                   const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y,
-                   long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message,
-                   long long message_bytes) {
+                   long long statistics_columns, const void *x, long long x_stride, const void *gamma, const void *beta,
+                   float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride,
+                   float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes) {
     message_buffer to = {message, message_bytes};
     if (!context) {
         return REJECT(to, "context: expected one, but it is NULL");

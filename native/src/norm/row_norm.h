@@ -5,8 +5,8 @@
  * its own without branches.
  *
  * Statistics are taken chunk by chunk in float32, and chunks are merged in double precision. Within a chunk each lane
- * takes FOLD additions before it is folded into another: a row of like values rounds every addition to the same side, and
- * so loses at most FOLD + FOLDS half units. Chunks have a fixed size, so results depend neither on alignment nor on how
+ * takes FOLD additions before it is folded into another: a row of like values rounds every addition to the same side,
+ * and so loses at most FOLD + FOLDS half units. Chunks have a fixed size, so results depend neither on alignment nor on how
  * work is shared.
  */
 #ifndef GATUN_ROW_NORM_H
@@ -204,9 +204,9 @@ GATUN_INLINE float sample_mean(const void *x, long long begin, long long end, co
 }
 
 /*
- * One pass about a center near the mean, then corrected by the mean deviation A / n. That is as good as a pass about the
- * mean itself while A / n is small against the deviations, (A / n)^2 <= Q / 4n; else the pass is repeated about the mean
- * that the first one found. `center` is for the first chunk; each later one takes the mean of the chunk before it.
+ * One pass about a center near the mean, then corrected by the mean deviation A / n. That is as good as a pass about
+ * the mean itself while A / n is small against the deviations, (A / n)^2 <= Q / 4n; else the pass is repeated about the
+ * mean that the first one found. `center` is for the first chunk; each later one takes the mean of the chunk before it.
  */
 GATUN_INLINE row_moments moments_about_mean(const void *x, long long begin, long long end, float center,
                                             const int dtype, fetcher *ahead) {
@@ -415,9 +415,9 @@ GATUN_INLINE void *row_of_y(const row_norm_arguments *a, long long row, const in
 
 /*
  * Rows are worked on in groups: first the statistics of all, then the output pass over all, tile by tile of columns. So
- * gamma and beta come from the level-1 cache for all but the first row, and the square root and division of one row hide
- * behind the sums of the next. A long row without one of gamma and beta is a group of its own: what it would save there
- * is less than what it loses when x leaves the level-1 cache between its two passes.
+ * gamma and beta come from the level-1 cache for all but the first row, and the square root and division of one row
+ * hide behind the sums of the next. From memory, a long row without one of gamma and beta is a group of its own: what a
+ * group would save there is less than what it loses when x leaves the level-1 cache between its two passes.
  */
 #define GROUP_ROWS 4
 #define GROUP_BYTES (192LL << 10) /* of x: stays in the level-2 cache between the two passes */
@@ -465,8 +465,8 @@ GATUN_INLINE void normalize_group(const row_norm_arguments *a, long long begin, 
     }
     for (long long k = 0; k < rows; k++) {
         const void *x = row_of_x(a, begin + k, dtype);
-        scales[k] = scale_of_row(
-            a, begin + k, moments_of(x, 0, a->statistics_columns, centers[k], dtype, centered, ahead));
+        scales[k] =
+            scale_of_row(a, begin + k, moments_of(x, 0, a->statistics_columns, centers[k], dtype, centered, ahead));
     }
     const long long width = (a->stream ? STREAMED_TILE_BYTES : TILE_BYTES) / element_bytes(dtype);
     for (long long tile = (a->columns - 1) / width * width; tile >= 0; tile -= width) {
@@ -527,41 +527,41 @@ GATUN_INLINE void apply_columns(const row_norm_arguments *a, long long row, long
 }
 
 /* Defines the kernel `operation` of this level. */
-#define GATUN_ROW_NORM_KERNEL(operation, is_centered)                                                                  \
-    static void plain(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,             \
-                      const row_scale *scale, fetcher *ahead) {                                                        \
-        output_dtype(a, x, y, begin, end, scale, ahead, is_centered, false);                                           \
-    }                                                                                                                  \
-    static void streaming(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,         \
-                          const row_scale *scale, fetcher *ahead) {                                                    \
-        output_dtype(a, x, y, begin, end, scale, ahead, is_centered, true);                                            \
-    }                                                                                                                  \
-    static void rows(const row_norm_arguments *a, long long begin, long long end) {                                    \
-        switch (a->dtype) {                                                                                            \
-        case GATUN_BF16:                                                                                               \
-            normalize_rows(a, begin, end, GATUN_BF16, is_centered, plain, streaming);                                  \
-            break;                                                                                                     \
-        case GATUN_F16:                                                                                                \
-            normalize_rows(a, begin, end, GATUN_F16, is_centered, plain, streaming);                                   \
-            break;                                                                                                     \
-        default:                                                                                                       \
-            normalize_rows(a, begin, end, GATUN_F32, is_centered, plain, streaming);                                   \
-        }                                                                                                              \
-    }                                                                                                                  \
-    static row_moments moments(const row_norm_arguments *a, long long row, long long begin, long long end) {           \
-        switch (a->dtype) {                                                                                            \
-        case GATUN_BF16:                                                                                               \
-            return moments_of_columns(a, row, begin, end, GATUN_BF16, is_centered);                                    \
-        case GATUN_F16:                                                                                                \
-            return moments_of_columns(a, row, begin, end, GATUN_F16, is_centered);                                     \
-        default:                                                                                                       \
-            return moments_of_columns(a, row, begin, end, GATUN_F32, is_centered);                                     \
-        }                                                                                                              \
-    }                                                                                                                  \
-    static void apply(const row_norm_arguments *a, long long row, long long begin, long long end,                      \
-                      const row_scale *scale) {                                                                        \
-        apply_columns(a, row, begin, end, scale, a->dtype, plain, streaming);                                          \
-    }                                                                                                                  \
+#define GATUN_ROW_NORM_KERNEL(operation, is_centered)                                                          \
+    static void plain(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,     \
+                      const row_scale *scale, fetcher *ahead) {                                                \
+        output_dtype(a, x, y, begin, end, scale, ahead, is_centered, false);                                   \
+    }                                                                                                          \
+    static void streaming(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end, \
+                          const row_scale *scale, fetcher *ahead) {                                            \
+        output_dtype(a, x, y, begin, end, scale, ahead, is_centered, true);                                    \
+    }                                                                                                          \
+    static void rows(const row_norm_arguments *a, long long begin, long long end) {                            \
+        switch (a->dtype) {                                                                                    \
+        case GATUN_BF16:                                                                                       \
+            normalize_rows(a, begin, end, GATUN_BF16, is_centered, plain, streaming);                          \
+            break;                                                                                             \
+        case GATUN_F16:                                                                                        \
+            normalize_rows(a, begin, end, GATUN_F16, is_centered, plain, streaming);                           \
+            break;                                                                                             \
+        default:                                                                                               \
+            normalize_rows(a, begin, end, GATUN_F32, is_centered, plain, streaming);                           \
+        }                                                                                                      \
+    }                                                                                                          \
+    static row_moments moments(const row_norm_arguments *a, long long row, long long begin, long long end) {   \
+        switch (a->dtype) {                                                                                    \
+        case GATUN_BF16:                                                                                       \
+            return moments_of_columns(a, row, begin, end, GATUN_BF16, is_centered);                            \
+        case GATUN_F16:                                                                                        \
+            return moments_of_columns(a, row, begin, end, GATUN_F16, is_centered);                             \
+        default:                                                                                               \
+            return moments_of_columns(a, row, begin, end, GATUN_F32, is_centered);                             \
+        }                                                                                                      \
+    }                                                                                                          \
+    static void apply(const row_norm_arguments *a, long long row, long long begin, long long end,              \
+                      const row_scale *scale) {                                                                \
+        apply_columns(a, row, begin, end, scale, a->dtype, plain, streaming);                                  \
+    }                                                                                                          \
     const row_norm_kernel GATUN_AT_LEVEL(operation) = {rows, moments, apply, is_centered};
 
 #endif

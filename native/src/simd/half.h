@@ -34,7 +34,8 @@ static inline float f16_to_float(uint16_t stored) {
     uint32_t sign = (uint32_t)(stored & 0x8000u) << 16;
     uint32_t magnitude = stored & 0x7fffu;
     if (magnitude >= 0x7c00u) { /* Inf, or NaN made quiet as the hardware conversions do */
-        return float_from_bits(sign | 0x7f800000u | ((magnitude & 0x3ffu) << 13) | (magnitude > 0x7c00u ? 0x400000u : 0));
+        return float_from_bits(sign | 0x7f800000u | ((magnitude & 0x3ffu) << 13) |
+                               (magnitude > 0x7c00u ? 0x400000u : 0));
     }
     if (magnitude < 0x400u) { /* zero and subnormals: magnitude * 2^-24, exact */
         return float_from_bits(sign | float_bits((float)magnitude * 0x1p-24f));

@@ -7,7 +7,7 @@
  *
  *   vf_zero()  vf_set(s)                     all lanes 0, all lanes s
  *   vf_load(p)  vf_store(p, v)               VF_LANES floats, no alignment assumed
- *   vf_load_first(p, n)                      the first n lanes, 0 <= n < VF_LANES, from p; the others 0. Reads n elements
+ *   vf_load_first(p, n)                      the first n lanes, 0 <= n < VF_LANES, from p; others 0. Reads n elements
  *   vf_store_first(p, v, n)                  writes the first n lanes only
  *   vf_stream(p, v)                          a store that bypasses the caches; p aligned to VF_STREAM_BYTES
  *   vf_load_bf16, vf_load_first_bf16, vf_store_bf16, vf_store_first_bf16, vf_stream_bf16, and the same for f16:
