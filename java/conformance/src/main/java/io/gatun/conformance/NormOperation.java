@@ -28,8 +28,8 @@ abstract class NormOperation implements Operation {
      */
     private static final long MEDIUM = 40_000;
 
-    private static final int RECIPES_OF_MEDIUM = 7;
-    private static final int RECIPES_OF_LARGE = 4;
+    private static final int RECIPES_OF_MEDIUM = 8;
+    private static final int RECIPES_OF_LARGE = 5;
 
     /**
      * Equal values in each lane of a vector: every addition of a running sum rounds to the same
