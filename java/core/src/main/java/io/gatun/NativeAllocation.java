@@ -26,6 +26,8 @@ final class NativeAllocation implements DeviceMemory {
     private final Arena arena;
     private final MemorySegment segment;
     private final MemorySegment operand;
+    /* Set before the handle is closed, so that a call looks no further than here. */
+    private volatile boolean closed;
 
     /**
      * Allocates.
@@ -55,13 +57,16 @@ final class NativeAllocation implements DeviceMemory {
 
     @Override
     public void requireOpen() {
-        handle.requireOpen();
+        if (closed) {
+            handle.requireOpen();
+        }
     }
 
     @Override
     public synchronized void close() {
         if (arena.scope().isAlive()) {
             arena.close();
+            closed = true;
             handle.close();
         }
     }
