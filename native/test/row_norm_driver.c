@@ -6,26 +6,8 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "levels.h"
 #include "values.h"
-
-static gatun_context *open_level(int isa) {
-    gatun_context *context = NULL;
-    char message[256] = "";
-    int status = gatun_context_create(GATUN_BACKEND_CPU, 0, isa, 1, &context, message, sizeof message);
-    if (status != GATUN_OK) {
-        check_abandon("no context at level %s: status %d: %s", gatun_isa_name(isa), status, message);
-    }
-    return context;
-}
-
-static int operation_of_name(const char *name) {
-    for (row_norm_operation operation = LAYER_NORM; operation <= RMS_NORM; operation++) {
-        if (strcmp(name, row_norm_name(operation)) == 0) {
-            return (int)operation;
-        }
-    }
-    return -1;
-}
 
 static void report(const row_norm_driver *driver) {
     for (int dtype = GATUN_F32; dtype <= GATUN_F16; dtype++) {
@@ -70,38 +52,25 @@ int row_norm_drive(int argc, char **argv, void (*test)(row_norm_driver *)) {
         check_abandon("usage: %s CASES_FOLDER [--reduced]", argv[0]);
     }
     catch_crashes();
-    const char *name;
-    int isa;
-    int kernels[2] = {0, 0};
-    for (int index = 0; gatun_kernel_describe(index, &name, &isa) == GATUN_OK; index++) {
-        int operation = operation_of_name(name);
-        if (!CHECK(operation >= 0, "kernel %d, %s at level %s, has no native test", index, name, gatun_isa_name(isa))) {
-            continue;
+    for (row_norm_operation operation = LAYER_NORM; operation <= RMS_NORM; operation++) {
+        int levels[LEVELS_MAX];
+        int count = levels_of(row_norm_name(operation), levels);
+        for (int i = 0; i < count; i++) {
+            row_norm_driver driver = {.cases_folder = argv[1],
+                                      .reduced = argc > 2 && strcmp(argv[2], "--reduced") == 0,
+                                      .operation = operation,
+                                      .isa = levels[i],
+                                      .context = level_open(levels[i], 1),
+                                      .scalar = level_open(GATUN_ISA_SCALAR, 1)};
+            cases_read(driver.cases_folder, row_norm_name(operation), &driver.cases);
+            test(&driver);
+            report(&driver);
+            row_norm_release(&driver.memory);
+            row_norm_release(&driver.scalar_memory);
+            gatun_context_destroy(driver.context);
+            gatun_context_destroy(driver.scalar);
         }
-        if (isa > gatun_isa_detected()) {
-            check_note("%s %s: not executed, this machine has %s", name, gatun_isa_name(isa),
-                       gatun_isa_name(gatun_isa_detected()));
-            continue;
-        }
-        kernels[operation]++;
-        row_norm_driver driver = {.cases_folder = argv[1],
-                                  .reduced = argc > 2 && strcmp(argv[2], "--reduced") == 0,
-                                  .operation = (row_norm_operation)operation,
-                                  .isa = isa,
-                                  .context = open_level(isa),
-                                  .scalar = open_level(GATUN_ISA_SCALAR)};
-        CHECK(gatun_context_isa(driver.context) == isa, "asked for level %s, got %s", gatun_isa_name(isa),
-              gatun_isa_name(gatun_context_isa(driver.context)));
-        cases_read(driver.cases_folder, name, &driver.cases);
-        test(&driver);
-        report(&driver);
-        row_norm_release(&driver.memory);
-        row_norm_release(&driver.scalar_memory);
-        gatun_context_destroy(driver.context);
-        gatun_context_destroy(driver.scalar);
     }
-    CHECK(kernels[LAYER_NORM] > 0 && kernels[RMS_NORM] > 0, "%d kernels of layer_norm and %d of rms_norm executed",
-          kernels[LAYER_NORM], kernels[RMS_NORM]);
     return check_finish(argv[0]);
 }
 

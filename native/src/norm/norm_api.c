@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The entry points of the normalization family: argument checks, and the split of the work over threads. */
-#include <math.h>
-#include <stdint.h>
-
 #include "../core/context.h"
-#include "../core/message.h"
+#include "norm_checks.h"
 #include "norm_kernels.h"
 
 /* Rows longer than this are shared by the threads, in segments. Both are fixed, since results depend on them. */
@@ -15,93 +12,6 @@
 #define SHARED_BYTES (256LL << 10)
 #define TASK_BYTES (128LL << 10)
 
-/* Where the sentence about a bad argument goes. */
-typedef struct {
-    char *text;
-    long long bytes;
-} message_buffer;
-
-#define REJECT(to, ...) gatun_fail((to).text, (to).bytes, GATUN_INVALID_ARGUMENT, __VA_ARGS__)
-
-/* The bytes [begin, end) of an argument. */
-typedef struct {
-    const char *name;
-    uintptr_t begin, end;
-} extent;
-
-/* The arguments that are there: inputs first, then outputs. */
-typedef struct {
-    extent all[8];
-    int count;
-} extents;
-
-static long long element_bytes(int dtype) {
-    return dtype == GATUN_F32 ? 4 : 2;
-}
-
-/* Adds the extent of a [rows, columns] argument, which must be there if `required`. */
-static inline int add_operand(extents *operands, const char *name, const void *p, bool required, long long rows,
-                              long long columns, long long stride, long long bytes, message_buffer to) {
-    if (!p) {
-        return required ? REJECT(to, "%s: expected %lld rows of %lld elements, but it is NULL", name, rows, columns)
-                        : GATUN_OK;
-    }
-    long long span;
-    if (__builtin_mul_overflow(rows - 1, stride, &span) || __builtin_add_overflow(span, columns, &span) ||
-        __builtin_mul_overflow(span, bytes, &span) || (uintptr_t)span > UINTPTR_MAX - (uintptr_t)p) {
-        return REJECT(to, "%s: %lld rows with stride %lld are more than memory can hold", name, rows, stride);
-    }
-    if (((uintptr_t)p & (uintptr_t)(bytes - 1)) != 0) {
-        return REJECT(to, "%s: expected an address that is a multiple of its element size %lld, but it is %p", name,
-                      bytes, p);
-    }
-    operands->all[operands->count++] = (extent){name, (uintptr_t)p, (uintptr_t)p + (uintptr_t)span};
-    return GATUN_OK;
-}
-
-static int check_sizes(long long rows, long long columns, message_buffer to) {
-    if (rows < 0) {
-        return REJECT(to, "rows: expected at least 0, but it is %lld", rows);
-    }
-    if (columns < 1) {
-        return REJECT(to, "columns: expected at least 1, but it is %lld", columns);
-    }
-    return GATUN_OK;
-}
-
-static int check_stride(const char *name, long long stride, long long columns, message_buffer to) {
-    if (stride < columns) {
-        return REJECT(to, "%s: expected at least the %lld columns, but it is %lld", name, columns, stride);
-    }
-    return GATUN_OK;
-}
-
-static int check_modes(const row_norm_arguments *a, message_buffer to) {
-    if (a->dtype != GATUN_F32 && a->dtype != GATUN_BF16 && a->dtype != GATUN_F16) {
-        return REJECT(to, "dtype: expected F32, BF16 or F16, but it is %d", a->dtype);
-    }
-    if (a->parameter_dtype != GATUN_F32 && a->parameter_dtype != a->dtype) {
-        return REJECT(to, "parameter_dtype: expected F32 or the dtype of x, but it is %d", a->parameter_dtype);
-    }
-    if (a->statistics_columns < 1 || a->statistics_columns > a->columns) {
-        return REJECT(to, "statistics_columns: expected 1 to the %lld columns, but it is %lld", a->columns,
-                      a->statistics_columns);
-    }
-    if (!isfinite(a->weight_offset)) {
-        return REJECT(to, "weight_offset: expected a finite number, but it is %g", (double)a->weight_offset);
-    }
-    if (!isfinite(a->eps) || a->eps < 0) {
-        return REJECT(to, "eps: expected a finite number of at least 0, but it is %g", (double)a->eps);
-    }
-    if (a->eps_mode < GATUN_EPS_IN_SQRT || a->eps_mode > GATUN_EPS_CLAMP) {
-        return REJECT(to, "eps_mode: expected a gatun_eps_mode, but it is %d", a->eps_mode);
-    }
-    if (a->cast_mode != GATUN_CAST_NONE && a->cast_mode != GATUN_CAST_LLAMA) {
-        return REJECT(to, "cast_mode: expected a gatun_cast_mode, but it is %d", a->cast_mode);
-    }
-    return GATUN_OK;
-}
-
 static long long segments_of(long long columns) {
     return columns / SEGMENT + (columns % SEGMENT != 0);
 }
@@ -110,16 +20,14 @@ static long long scratch_bytes_of(long long columns) {
     return columns > LONG_ROW ? segments_of(columns) * (long long)sizeof(row_moments) : 0;
 }
 
-static int check_scratch(extents *operands, void *scratch, long long scratch_bytes, long long needed,
-                         message_buffer to) {
-    if (needed == 0) {
-        return GATUN_OK;
+static int check_modes(const row_norm_arguments *a, message_buffer to) {
+    int status;
+    if ((status = check_dtypes(a->dtype, a->parameter_dtype, to)) ||
+        (status = check_statistics_columns(a->statistics_columns, a->columns, to)) ||
+        (status = check_finite("weight_offset", a->weight_offset, to)) ||
+        (status = check_eps(a->eps, a->eps_mode, to)) || (status = check_cast_mode(a->cast_mode, to))) {
+        return status;
     }
-    if (!scratch || scratch_bytes < needed || (uintptr_t)scratch % 8 != 0) {
-        return REJECT(to, "scratch: expected %lld bytes at a multiple of 8, but it is %lld at %p", needed,
-                      scratch ? scratch_bytes : 0, scratch);
-    }
-    operands->all[operands->count++] = (extent){"scratch", (uintptr_t)scratch, (uintptr_t)scratch + (uintptr_t)needed};
     return GATUN_OK;
 }
 
@@ -139,7 +47,7 @@ static int check_memory(const row_norm_arguments *a, void *scratch, long long sc
         (status = add_operand(&operands, "mean", a->mean, false, 1, rows, rows, 4, to)) ||
         (status = add_operand(&operands, "mean_low", a->mean_low, false, 1, rows, rows, 4, to)) ||
         (status = add_operand(&operands, "rstd", a->rstd, false, 1, rows, rows, 4, to)) ||
-        (status = check_scratch(&operands, scratch, scratch_bytes, scratch_bytes_of(columns), to))) {
+        (status = add_scratch(&operands, scratch, scratch_bytes, scratch_bytes_of(columns), 8, to))) {
         return status;
     }
     const bool in_place = a->x == a->y && a->x_stride == a->y_stride;

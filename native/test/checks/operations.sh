@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: operations.sh SOURCE_FOLDER
 # Each operation of the .inc lists has a kernel at the scalar level, listed first; an entry point and a scratch query in
-# the headers; and a file of cases.
+# the headers, where it takes scratch memory; a file of cases; and a native test that names it.
 set -eu
 source=$1
 failed=0
@@ -20,8 +20,7 @@ for list in "$source"/native/src/*/*.inc; do
         [ "$first" = SCALAR ] || complain "$list: the first kernel of $operation is '$first', expected SCALAR"
         grep -qE "GATUN_API int gatun_$operation\(" "$source"/native/include/gatun/*.h ||
             complain "gatun_$operation is not declared in native/include/gatun"
-        grep -qE "GATUN_API int gatun_${operation}_scratch\(" "$source"/native/include/gatun/*.h ||
-            complain "gatun_${operation}_scratch is not declared in native/include/gatun"
+        grep -qF "\"$operation\"" "$source"/native/test/*.c || complain "$operation is in no native test"
         [ -f "$source/bench/cases/$operation.cases" ] || complain "bench/cases/$operation.cases does not exist"
     done
 done
