@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # usage: operations.sh SOURCE_FOLDER
-# Each operation of the .inc lists has a kernel at the scalar level, listed first; an entry point and a scratch query in
-# the headers, where it takes scratch memory; a file of cases; and a native test that names it.
+# Each operation of the .inc lists has a kernel at the scalar level, listed first; an entry point in the headers; a
+# file of cases; and a native test that names it.
 set -eu
 source=$1
 failed=0
