@@ -3,14 +3,11 @@
 #include "../core/context.h"
 #include "norm_checks.h"
 #include "norm_kernels.h"
+#include "norm_split.h"
 
 /* Rows longer than this are shared by the threads, in segments. Both are fixed, since results depend on them. */
 #define LONG_ROW 65536
 #define SEGMENT 16384
-
-/* Memory traffic below which waking a thread costs more than it brings, and the traffic of one task. */
-#define SHARED_BYTES (256LL << 10)
-#define TASK_BYTES (128LL << 10)
 
 static long long segments_of(long long columns) {
     return columns / SEGMENT + (columns % SEGMENT != 0);
@@ -50,17 +47,8 @@ static int check_memory(const row_norm_arguments *a, void *scratch, long long sc
         (status = add_scratch(&operands, scratch, scratch_bytes, scratch_bytes_of(columns), 8, to))) {
         return status;
     }
-    const bool in_place = a->x == a->y && a->x_stride == a->y_stride;
-    for (int output = inputs; output < operands.count; output++) {
-        const extent *o = &operands.all[output];
-        for (int other = output == inputs && in_place; other < output; other++) {
-            const extent *e = &operands.all[other];
-            if (o->begin < e->end && e->begin < o->end) {
-                return REJECT(to, "%s: overlaps %s", o->name, e->name);
-            }
-        }
-    }
-    return GATUN_OK;
+    static const in_place allowed[] = {{"y", "x"}};
+    return check_overlaps(&operands, inputs, allowed, 1, to);
 }
 
 /* What the tasks of a job share. */
@@ -72,10 +60,6 @@ typedef struct {
     row_moments *moments;
     const row_scale *scale;
 } row_norm_job;
-
-static long long least(long long a, long long b) {
-    return a < b ? a : b;
-}
 
 static void rows_task(void *argument, long long index) {
     const row_norm_job *job = argument;
@@ -128,7 +112,7 @@ static void normalize(const gatun_context *context, const row_norm_kernel *kerne
             normalize_long_row(context->pool, &job);
         }
     } else if (context->pool && bytes >= SHARED_BYTES) {
-        job.rows_per_task = row_bytes < TASK_BYTES ? TASK_BYTES / row_bytes : 1;
+        job.rows_per_task = rows_of_task(row_bytes);
         gatun_pool_run(context->pool, (a->rows + job.rows_per_task - 1) / job.rows_per_task, rows_task, &job);
     } else {
         kernel->rows(a, 0, a->rows);

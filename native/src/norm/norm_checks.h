@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "../core/message.h"
 #include "gatun/norm.h"
@@ -18,10 +19,11 @@ typedef struct {
 
 #define REJECT(to, ...) gatun_fail((to).text, (to).bytes, GATUN_INVALID_ARGUMENT, __VA_ARGS__)
 
-/* The bytes [begin, end) of an argument. */
+/* The bytes [begin, end) of an argument, and the elements from one row to the next. */
 typedef struct {
     const char *name;
     uintptr_t begin, end;
+    long long stride;
 } extent;
 
 /* The arguments that are there: inputs first, then outputs. */
@@ -50,7 +52,34 @@ static inline int add_operand(extents *operands, const char *name, const void *p
         return REJECT(to, "%s: expected an address that is a multiple of its element size %lld, but it is %p", name,
                       bytes, p);
     }
-    operands->all[operands->count++] = (extent){name, (uintptr_t)p, (uintptr_t)p + (uintptr_t)span};
+    operands->all[operands->count++] = (extent){name, (uintptr_t)p, (uintptr_t)p + (uintptr_t)span, stride};
+    return GATUN_OK;
+}
+
+/* An output that may be an input: the same address and stride. */
+typedef struct {
+    const char *output, *input;
+} in_place;
+
+/* No output overlaps another operand, except for those that are allowed in place. The first `inputs` are inputs. */
+static inline int check_overlaps(const extents *operands, int inputs, const in_place *allowed, int allowed_count,
+                                 message_buffer to) {
+    for (int output = inputs; output < operands->count; output++) {
+        const extent *o = &operands->all[output];
+        for (int other = 0; other < output; other++) {
+            const extent *e = &operands->all[other];
+            if (o->begin >= e->end || e->begin >= o->end) {
+                continue;
+            }
+            bool same = false;
+            for (int i = 0; i < allowed_count && o->begin == e->begin && o->stride == e->stride; i++) {
+                same = same || (strcmp(allowed[i].output, o->name) == 0 && strcmp(allowed[i].input, e->name) == 0);
+            }
+            if (!same) {
+                return REJECT(to, "%s: overlaps %s", o->name, e->name);
+            }
+        }
+    }
     return GATUN_OK;
 }
 
@@ -123,7 +152,8 @@ static inline int add_scratch(extents *operands, void *scratch, long long scratc
         return REJECT(to, "scratch: expected %lld bytes at a multiple of %lld, but it is %lld at %p", needed, alignment,
                       scratch ? scratch_bytes : 0, scratch);
     }
-    operands->all[operands->count++] = (extent){"scratch", (uintptr_t)scratch, (uintptr_t)scratch + (uintptr_t)needed};
+    operands->all[operands->count++] =
+        (extent){"scratch", (uintptr_t)scratch, (uintptr_t)scratch + (uintptr_t)needed, 0};
     return GATUN_OK;
 }
 

@@ -43,8 +43,33 @@ typedef struct {
     bool centered; /* about the row's mean, not about 0 */
 } row_norm_kernel;
 
-#define GATUN_OPERATION(operation, type)
-#define GATUN_KERNEL(operation, isa, level) extern const row_norm_kernel operation##_##level;
+/*
+ * The checked arguments of a fused residual normalization; names as in gatun/norm.h. `norm` is the normalization that
+ * gives y, in gatun_norm_residual_add the only one; its x is the x of the whole operation, and its y is NULL where h is
+ * the only result.
+ */
+typedef struct {
+    row_norm_arguments norm;
+    row_norm_arguments inner; /* norm1 of gatun_norm_add_norm */
+    const void *residual;     /* NULL where alpha is 0 */
+    long long residual_stride;
+    float alpha;
+    const void *bias;
+    int sum_mode;
+    void *h;
+    long long h_stride;
+} residual_norm_arguments;
+
+/* A kernel: rows [begin, end), about the mean or about zero, by gatun_norm_kind. */
+typedef struct {
+    void (*rows[2])(const residual_norm_arguments *arguments, long long begin, long long end);
+} residual_norm_kernel;
+
+/* Which of the fused operations, where one body serves all. */
+typedef enum { RESIDUAL_ADD_NORM, NORM_RESIDUAL_ADD, NORM_ADD_NORM } residual_norm_operation;
+
+#define GATUN_OPERATION(operation, type) typedef type operation##_kernel;
+#define GATUN_KERNEL(operation, isa, level) extern const operation##_kernel operation##_##level;
 #include "norm.inc"
 #undef GATUN_OPERATION
 #undef GATUN_KERNEL
@@ -66,5 +91,9 @@ row_scale row_norm_scale(const row_norm_arguments *arguments, long long row, row
  * out as the formula says. Slow, and rarely used.
  */
 void row_norm_exact(const row_norm_arguments *arguments, long long row, bool centered);
+
+/* The same for a row of a fused residual normalization. */
+void residual_norm_exact(const residual_norm_arguments *arguments, long long row, bool centered,
+                         residual_norm_operation operation);
 
 #endif

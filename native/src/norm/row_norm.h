@@ -6,8 +6,8 @@
  *
  * Statistics are taken chunk by chunk in float32, and chunks are merged in double precision. Within a chunk each lane
  * takes FOLD additions before it is folded into another: a row of like values rounds every addition to the same side,
- * and so loses at most FOLD + FOLDS half units. Chunks have a fixed size, so results depend neither on alignment nor on how
- * work is shared.
+ * and so loses at most FOLD + FOLDS half units. Chunks have a fixed size, so results depend neither on alignment nor on
+ * how work is shared.
  */
 #ifndef GATUN_ROW_NORM_H
 #define GATUN_ROW_NORM_H
@@ -72,6 +72,111 @@ GATUN_INLINE vf round_to(vf v, const int dtype) {
     return dtype == GATUN_BF16 ? vf_round_bf16(v) : dtype == GATUN_F16 ? vf_round_f16(v) : v;
 }
 
+/* The `n` lanes from column j on of an input: VF_LANES of them, where `all` says so, without a mask. */
+GATUN_INLINE vf load_lanes(const void *p, long long j, const int n, const bool all, const int dtype) {
+    return all ? load(p, j, dtype) : load_first(p, j, n, dtype);
+}
+
+/* What follows xh. The common forms have a loop each; GENERAL looks what there is, and of which type. */
+typedef enum { NEITHER, GAMMA, GAMMA_AND_BETA, GENERAL } affine_form;
+
+/* Everything constant that the output loop is specialized for. */
+typedef struct {
+    int dtype, parameter_dtype;
+    affine_form affine;
+    bool centered, llama, stream;
+} output_form;
+
+/* The operands of an output pass, held apart from the arguments so that no store can seem to change them. */
+typedef struct {
+    const void *x, *gamma, *beta;
+    void *y;
+    vf center, factor, shift, offset;
+    bool widened; /* gamma and beta are float32 */
+    bool llama;   /* GATUN_CAST_LLAMA */
+} output_operands;
+
+GATUN_INLINE output_operands operands_of(const row_norm_arguments *a, const void *x, void *y, const row_scale *scale,
+                                         const bool centered) {
+    return (output_operands){x,
+                             a->gamma,
+                             a->beta,
+                             y,
+                             vf_set(scale->center),
+                             vf_set(centered ? -scale->rstd : scale->rstd),
+                             vf_set(-scale->center_low * scale->rstd),
+                             vf_set(a->weight_offset),
+                             a->parameter_dtype == GATUN_F32,
+                             a->cast_mode == GATUN_CAST_LLAMA};
+}
+
+GATUN_INLINE vf load_parameter(const output_operands *o, const void *p, long long j, const int n, const bool all,
+                               const output_form form) {
+    if (form.affine == GENERAL && o->widened) {
+        return load_lanes(p, j, n, all, GATUN_F32);
+    }
+    return load_lanes(p, j, n, all, form.parameter_dtype);
+}
+
+/* What becomes of lanes x from column j on. */
+GATUN_INLINE vf normalized(const output_operands *o, vf x, long long j, const int n, const bool all,
+                           const output_form form) {
+    /* (center - x) * -rstd + -center_low * rstd: one rounding of a tiny term instead of another subtraction. */
+    vf xh = form.centered ? vf_fma(vf_sub(o->center, x), o->factor, o->shift) : vf_mul(x, o->factor);
+    if (form.llama || (form.affine == GENERAL && form.dtype != GATUN_F32 && o->llama)) {
+        xh = round_to(xh, form.dtype);
+    }
+    switch (form.affine) {
+    case NEITHER:
+        return xh;
+    case GAMMA:
+        return vf_mul(xh, load_parameter(o, o->gamma, j, n, all, form));
+    case GAMMA_AND_BETA:
+        return vf_fma(xh, load_parameter(o, o->gamma, j, n, all, form), load_parameter(o, o->beta, j, n, all, form));
+    default: {
+        vf weight = o->gamma ? vf_add(load_parameter(o, o->gamma, j, n, all, form), o->offset) : vf_set(1);
+        return o->beta ? vf_fma(xh, weight, load_parameter(o, o->beta, j, n, all, form)) : vf_mul(xh, weight);
+    }
+    }
+}
+
+/* What is normalized: x, or what a fused operation makes of it: x + alpha * residual, the same with bias and residual
+ * where they are there, or norm(x) + alpha * residual. */
+typedef enum { X, SUM_OF_TWO, GENERAL_SUM, NORM_AND_RESIDUAL } source_kind;
+typedef struct {
+    source_kind kind;
+    int dtype;
+    output_form inner; /* of NORM_AND_RESIDUAL */
+} source_form;
+
+/* The rows that a source is made of; only x is always there. */
+typedef struct {
+    const void *x, *residual, *bias;
+    vf alpha;
+    bool rounded;          /* the sum, to a 16-bit type of x */
+    output_operands inner; /* of NORM_AND_RESIDUAL */
+} row_source;
+
+GATUN_INLINE vf source_lanes(const row_source *s, long long j, const int n, const bool all, const source_form form) {
+    vf v = load_lanes(s->x, j, n, all, form.dtype);
+    if (form.kind == X) {
+        return v;
+    }
+    if (form.kind == NORM_AND_RESIDUAL) {
+        v = normalized(&s->inner, v, j, n, all, form.inner);
+    } else if (form.kind == GENERAL_SUM && s->bias) {
+        v = vf_add(v, s->inner.widened ? load_lanes(s->bias, j, n, all, GATUN_F32)
+                                       : load_lanes(s->bias, j, n, all, form.dtype));
+    }
+    if (form.kind == SUM_OF_TWO || s->residual) {
+        v = vf_fma(s->alpha, load_lanes(s->residual, j, n, all, form.dtype), v);
+    }
+    return form.dtype != GATUN_F32 && s->rounded ? round_to(v, form.dtype) : v;
+}
+GATUN_INLINE source_form source_x(const int dtype) {
+    return (source_form){.kind = X, .dtype = dtype};
+}
+
 /*
  * Brings the next group of rows towards the core while this one is worked on. Memory answers four streams a quarter
  * faster than one, so a line of each of FETCH_STREAMS neighbouring pieces of the group is fetched in turn, at the pace
@@ -81,9 +186,10 @@ GATUN_INLINE vf round_to(vf v, const int dtype) {
 #define STREAM_BYTES 16384          /* of a stream: shorter rows share one, or it would end before it is under way */
 #define GREATEST_STREAM_BYTES 65536 /* four longer ones would not stay in the level-2 cache until they are used */
 typedef struct {
-    const char *next;  /* in the first stream */
-    long long between; /* bytes from one stream to the next */
-    long long lines;   /* left in each stream */
+    const char *next;    /* in the first stream */
+    long long between;   /* bytes from one stream to the next */
+    long long lines;     /* left in each stream */
+    long long companion; /* bytes from each stream to one that goes along with it; 0 for none */
 } fetcher;
 
 /* The bytes of a pass that a call of `fetch` keeps up with. */
@@ -94,6 +200,12 @@ GATUN_INLINE void fetch(fetcher *f) {
 #pragma GCC unroll 4
         for (int k = 0; k < FETCH_STREAMS; k++) {
             __builtin_prefetch(f->next + k * f->between, 0, 2);
+        }
+        if (f->companion != 0) {
+#pragma GCC unroll 4
+            for (int k = 0; k < FETCH_STREAMS; k++) {
+                __builtin_prefetch((const char *)((uintptr_t)f->next + (uintptr_t)f->companion) + k * f->between, 0, 2);
+            }
         }
         f->next += LINE_BYTES;
         f->lines--;
@@ -147,29 +259,44 @@ GATUN_INLINE running_sums no_sums(const int count) {
     return r;
 }
 
-/* One pass over x[begin, end), at most a chunk. */
-GATUN_INLINE chunk_sums accumulate(const statistic kind, const void *x, long long begin, long long end, float center,
-                                   const int dtype, fetcher *ahead) {
+GATUN_INLINE vf addend(const statistic kind, const row_source *s, long long j, vf center, const source_form form) {
+    vf v = source_lanes(s, j, VF_LANES, true, form);
+    return kind == DEVIATIONS ? vf_sub(center, v) : v;
+}
+
+/* Adds whole turns of `count` vectors of columns [j, end) to the sums. Returns where it stopped. */
+GATUN_INLINE long long add_turns(const statistic kind, const row_source *s, long long j, long long end, vf center,
+                                 running_sums *sums, const int count, fetcher *ahead, const source_form form) {
+    const long long turn = count * VF_LANES;
+    const long long step = FETCH_STEP / element_bytes(form.dtype) / turn * turn;
+    running_sums r = *sums;
+    while (j + turn <= end) {
+        fetch(ahead);
+        const long long stop = j + step < end ? j + step : end;
+        for (; j + turn <= stop; j += turn) {
+#pragma GCC unroll 8
+            for (int k = 0; k < count; k++) {
+                add(kind, addend(kind, s, j + k * VF_LANES, center, form), &r, k);
+            }
+        }
+    }
+    *sums = r;
+    return j;
+}
+
+/* One pass over columns [begin, end), at most a chunk. */
+GATUN_INLINE chunk_sums accumulate(const statistic kind, const row_source *s, long long begin, long long end,
+                                   float center, const source_form form, fetcher *ahead) {
     const int count = kind == DEVIATIONS ? SUMS_WITH_SQUARES : SUMS;
     const vf c = vf_set(center);
     const long long turn = count * VF_LANES;
-    const long long step = FETCH_STEP / element_bytes(dtype) / turn * turn;
     running_sums folded = no_sums(count);
-    long long j = begin;
+    long long fold = begin + FOLD * turn < end ? begin + FOLD * turn : end;
+    long long j = add_turns(kind, s, begin, fold, c, &folded, count, ahead, form);
     while (j + turn <= end) {
-        const long long fold = j + FOLD * turn < end ? j + FOLD * turn : end;
+        fold = j + FOLD * turn < end ? j + FOLD * turn : end;
         running_sums r = no_sums(count);
-        while (j + turn <= fold) {
-            fetch(ahead);
-            const long long stop = j + step < fold ? j + step : fold;
-            for (; j + turn <= stop; j += turn) {
-#pragma GCC unroll 8
-                for (int k = 0; k < count; k++) {
-                    vf v = load(x, j + k * VF_LANES, dtype);
-                    add(kind, kind == DEVIATIONS ? vf_sub(c, v) : v, &r, k);
-                }
-            }
-        }
+        j = add_turns(kind, s, j, fold, c, &r, count, ahead, form);
 #pragma GCC unroll 8
         for (int k = 0; k < count; k++) {
             folded.sums[k] = vf_add(folded.sums[k], r.sums[k]);
@@ -180,15 +307,15 @@ GATUN_INLINE chunk_sums accumulate(const statistic kind, const void *x, long lon
 #pragma GCC unroll 8
     for (int k = 0; k < count; k++) {
         if (j + VF_LANES <= end) {
-            vf v = load(x, j, dtype);
-            add(kind, kind == DEVIATIONS ? vf_sub(c, v) : v, &folded, k);
+            add(kind, addend(kind, s, j, c, form), &folded, k);
             j += VF_LANES;
         }
     }
     if (j < end) {
         int n = (int)(end - j);
-        vf v = load_first(x, j, n, dtype);
-        add(kind, kind == DEVIATIONS ? vf_first(vf_sub(c, v), n) : v, &folded, 0);
+        vf v = source_lanes(s, j, n, false, form);
+        /* Lanes that are not there are 0 in x, but not in every source. */
+        add(kind, vf_first(kind == DEVIATIONS ? vf_sub(c, v) : v, n), &folded, 0);
     }
     return (chunk_sums){kind == SQUARES ? 0 : total(folded.sums, count),
                         kind == SUM ? 0 : total(folded.squares, count)};
@@ -197,10 +324,10 @@ GATUN_INLINE chunk_sums accumulate(const statistic kind, const void *x, long lon
 /* Entries whose mean stands in for that of a chunk: its error is an eighth of their standard deviation or less. */
 #define SAMPLE (SUMS * VF_LANES > 64 ? SUMS * VF_LANES : 64)
 
-GATUN_INLINE float sample_mean(const void *x, long long begin, long long end, const int dtype) {
+GATUN_INLINE float sample_mean(const row_source *s, long long begin, long long end, const source_form form) {
     long long count = end - begin < SAMPLE ? end - begin : SAMPLE;
     fetcher nothing = {0};
-    return accumulate(SUM, x, begin, begin + count, 0, dtype, &nothing).sum * (1 / (float)count);
+    return accumulate(SUM, s, begin, begin + count, 0, form, &nothing).sum * (1 / (float)count);
 }
 
 /*
@@ -208,19 +335,21 @@ GATUN_INLINE float sample_mean(const void *x, long long begin, long long end, co
  * the mean itself while A / n is small against the deviations, (A / n)^2 <= Q / 4n; else the pass is repeated about the
  * mean that the first one found. `center` is for the first chunk; each later one takes the mean of the chunk before it.
  */
-GATUN_INLINE row_moments moments_about_mean(const void *x, long long begin, long long end, float center,
-                                            const int dtype, fetcher *ahead) {
+GATUN_INLINE row_moments moments_about_mean(const row_source *s, long long begin, long long end, float center,
+                                            const source_form form, fetcher *ahead) {
     row_moments row = {0, 0, 0};
     for (long long j = begin; j < end; j += CHUNK) {
         const long long stop = j + CHUNK < end ? j + CHUNK : end;
         const double count = (double)(stop - j), share = 1 / count;
-        chunk_sums sums = accumulate(DEVIATIONS, x, j, stop, center, dtype, ahead);
-        double low = -(double)sums.sum * share;
-        if (!((double)sums.sum * -low <= 0.25 * (double)sums.squares)) {
-            fetcher nothing = {0};
-            center = (float)((double)center + low);
-            sums = accumulate(DEVIATIONS, x, j, stop, center, dtype, &nothing);
+        chunk_sums sums;
+        double low;
+        for (int pass = 1;; pass++) {
+            sums = accumulate(DEVIATIONS, s, j, stop, center, form, ahead);
             low = -(double)sums.sum * share;
+            if (pass == 2 || (double)sums.sum * -low <= 0.25 * (double)sums.squares) {
+                break;
+            }
+            center = (float)((double)center + low);
         }
         double squares = (double)sums.squares + (double)sums.sum * low;
         row_moments chunk = {count, (double)center + low, squares < 0 ? 0 : squares};
@@ -230,80 +359,30 @@ GATUN_INLINE row_moments moments_about_mean(const void *x, long long begin, long
     return row;
 }
 
-GATUN_INLINE row_moments moments_about_zero(const void *x, long long begin, long long end, const int dtype,
+GATUN_INLINE row_moments moments_about_zero(const row_source *s, long long begin, long long end, const source_form form,
                                             fetcher *ahead) {
     double squares = 0;
     for (long long j = begin; j < end; j += CHUNK) {
         long long stop = j + CHUNK < end ? j + CHUNK : end;
-        squares += (double)accumulate(SQUARES, x, j, stop, 0, dtype, ahead).squares;
+        squares += (double)accumulate(SQUARES, s, j, stop, 0, form, ahead).squares;
     }
     return (row_moments){(double)(end - begin), 0, squares};
 }
 
-GATUN_INLINE row_moments moments_of(const void *x, long long begin, long long end, float center, const int dtype,
-                                    const bool centered, fetcher *ahead) {
-    return centered ? moments_about_mean(x, begin, end, center, dtype, ahead)
-                    : moments_about_zero(x, begin, end, dtype, ahead);
+GATUN_INLINE row_moments moments_of(const row_source *s, long long begin, long long end, float center,
+                                    const source_form form, const bool centered, fetcher *ahead) {
+    return centered ? moments_about_mean(s, begin, end, center, form, ahead)
+                    : moments_about_zero(s, begin, end, form, ahead);
 }
 
-/* What follows xh. The common forms have a loop each; GENERAL is beta alone, or any with a weight offset. */
-typedef enum { NEITHER, GAMMA, GAMMA_AND_BETA, GENERAL } affine_form;
-
-/* Everything constant that the output loop is specialized for. */
-typedef struct {
-    int dtype, parameter_dtype;
-    affine_form affine;
-    bool centered, llama, stream;
-} output_form;
-
-/* The operands of an output pass, held apart from the arguments so that no store can seem to change them. */
-typedef struct {
-    const void *x, *gamma, *beta;
-    void *y;
-    vf center, factor, shift, offset;
-} output_operands;
-
-/* The `n` lanes from column j on of an input: VF_LANES of them, where n says so, without a mask. */
-GATUN_INLINE vf load_lanes(const void *p, long long j, const int n, const bool all, const int dtype) {
-    return all ? load(p, j, dtype) : load_first(p, j, n, dtype);
-}
-
-GATUN_INLINE vf output_value(const output_operands *o, long long j, int n, const bool all, const output_form form) {
-    vf x = load_lanes(o->x, j, n, all, form.dtype);
-    /* (center - x) * -rstd + -center_low * rstd: one rounding of a tiny term instead of another subtraction. */
-    vf xh = form.centered ? vf_fma(vf_sub(o->center, x), o->factor, o->shift) : vf_mul(x, o->factor);
-    if (form.llama) {
-        xh = round_to(xh, form.dtype);
-    }
-    switch (form.affine) {
-    case NEITHER:
-        return xh;
-    case GAMMA:
-        return vf_mul(xh, load_lanes(o->gamma, j, n, all, form.parameter_dtype));
-    case GAMMA_AND_BETA:
-        return vf_fma(xh, load_lanes(o->gamma, j, n, all, form.parameter_dtype),
-                      load_lanes(o->beta, j, n, all, form.parameter_dtype));
-    default: {
-        vf weight = o->gamma ? vf_add(load_lanes(o->gamma, j, n, all, form.parameter_dtype), o->offset) : vf_set(1);
-        return o->beta ? vf_fma(xh, weight, load_lanes(o->beta, j, n, all, form.parameter_dtype)) : vf_mul(xh, weight);
-    }
-    }
-}
 GATUN_INLINE void output_vector(const output_operands *o, long long j, const output_form form) {
-    store(o->y, j, output_value(o, j, VF_LANES, true, form), form.dtype, form.stream);
+    store(o->y, j, normalized(o, load(o->x, j, form.dtype), j, VF_LANES, true, form), form.dtype, form.stream);
 }
 
 /* Columns [begin, end). A streaming form is called with whole lines only. */
 GATUN_INLINE void output(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
                          const row_scale *scale, fetcher *fetched, const output_form form) {
-    const output_operands o = {x,
-                               a->gamma,
-                               a->beta,
-                               y,
-                               vf_set(scale->center),
-                               vf_set(form.centered ? -scale->rstd : scale->rstd),
-                               vf_set(-scale->center_low * scale->rstd),
-                               vf_set(a->weight_offset)};
+    const output_operands o = operands_of(a, x, y, scale, form.centered);
     fetcher ahead = *fetched;
     long long j = begin;
     const int unroll = form.dtype == GATUN_F32 ? 8 : 4;
@@ -324,7 +403,7 @@ GATUN_INLINE void output(const row_norm_arguments *a, const void *x, void *y, lo
     }
     if (!form.stream && j < end) {
         const int n = (int)(end - j);
-        store_first(y, j, output_value(&o, j, n, false, form), n, form.dtype);
+        store_first(y, j, normalized(&o, load_first(x, j, n, form.dtype), j, n, false, form), n, form.dtype);
     }
     *fetched = ahead;
 }
@@ -451,7 +530,7 @@ GATUN_INLINE fetcher fetch_rows(const row_norm_arguments *a, long long row, long
     }
     long long between = rows * a->x_stride * element_bytes(dtype);
     long long bytes = rows == 1 ? a->columns * element_bytes(dtype) : between;
-    return (fetcher){row_of_x(a, row, dtype), between, (bytes + LINE_BYTES - 1) / LINE_BYTES};
+    return (fetcher){row_of_x(a, row, dtype), between, (bytes + LINE_BYTES - 1) / LINE_BYTES, 0};
 }
 
 GATUN_INLINE void normalize_group(const row_norm_arguments *a, long long begin, long long end, fetcher *ahead,
@@ -461,12 +540,13 @@ GATUN_INLINE void normalize_group(const row_norm_arguments *a, long long begin, 
     float centers[GROUP_ROWS] = {0};
     const long long rows = end - begin;
     for (long long k = 0; centered && k < rows; k++) {
-        centers[k] = sample_mean(row_of_x(a, begin + k, dtype), 0, a->columns, dtype);
+        const row_source source = {.x = row_of_x(a, begin + k, dtype)};
+        centers[k] = sample_mean(&source, 0, a->columns, source_x(dtype));
     }
     for (long long k = 0; k < rows; k++) {
-        const void *x = row_of_x(a, begin + k, dtype);
-        scales[k] =
-            scale_of_row(a, begin + k, moments_of(x, 0, a->statistics_columns, centers[k], dtype, centered, ahead));
+        const row_source source = {.x = row_of_x(a, begin + k, dtype)};
+        scales[k] = scale_of_row(
+            a, begin + k, moments_of(&source, 0, a->statistics_columns, centers[k], source_x(dtype), centered, ahead));
     }
     const long long width = (a->stream ? STREAMED_TILE_BYTES : TILE_BYTES) / element_bytes(dtype);
     for (long long tile = (a->columns - 1) / width * width; tile >= 0; tile -= width) {
@@ -509,10 +589,10 @@ GATUN_INLINE void normalize_rows(const row_norm_arguments *a, long long begin, l
 
 GATUN_INLINE row_moments moments_of_columns(const row_norm_arguments *a, long long row, long long begin, long long end,
                                             const int dtype, const bool centered) {
-    const void *x = row_of_x(a, row, dtype);
-    const float center = centered ? sample_mean(x, begin, end, dtype) : 0;
+    const row_source source = {.x = row_of_x(a, row, dtype)};
+    const float center = centered ? sample_mean(&source, begin, end, source_x(dtype)) : 0;
     fetcher nothing = {0};
-    return moments_of(x, begin, end, center, dtype, centered, &nothing);
+    return moments_of(&source, begin, end, center, source_x(dtype), centered, &nothing);
 }
 
 GATUN_INLINE void apply_columns(const row_norm_arguments *a, long long row, long long begin, long long end,

@@ -1,50 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rows that float32 statistics cannot describe. */
-#include "../simd/simd.h"
-#include "norm_kernels.h"
+#include "exact.h"
 #include "row_scale.h"
 
 row_scale row_norm_scale(const row_norm_arguments *a, long long row, row_moments moments) {
     return scale_of_row(a, row, moments);
 }
 
-static double load(const void *p, long long index, int dtype) {
-    switch (dtype) {
-    case GATUN_BF16:
-        return (double)bf16_to_float(((const uint16_t *)p)[index]);
-    case GATUN_F16:
-        return (double)f16_to_float(((const uint16_t *)p)[index]);
-    default:
-        return (double)((const float *)p)[index];
-    }
-}
-
-static void store(void *p, long long index, int dtype, float value) {
-    switch (dtype) {
-    case GATUN_BF16:
-        ((uint16_t *)p)[index] = bf16_from_float(value);
-        break;
-    case GATUN_F16:
-        ((uint16_t *)p)[index] = f16_from_float(value);
-        break;
-    default:
-        ((float *)p)[index] = value;
-    }
-}
-
-static double rounded(double value, int dtype) {
-    switch (dtype) {
-    case GATUN_BF16:
-        return (double)vf_round_bf16((float)value);
-    case GATUN_F16:
-        return (double)vf_round_f16((float)value);
-    default:
-        return (double)(float)value;
-    }
-}
-
 void row_norm_exact(const row_norm_arguments *a, long long row, bool centered) {
-    long long element = a->dtype == GATUN_F32 ? 4 : 2;
+    long long element = exact_element_bytes(a->dtype);
     const void *x = (const char *)a->x + row * a->x_stride * element;
     void *y = (char *)a->y + row * a->y_stride * element;
     double count = (double)a->statistics_columns;
@@ -52,29 +16,20 @@ void row_norm_exact(const row_norm_arguments *a, long long row, bool centered) {
     double mean = 0;
     if (centered) {
         for (long long j = 0; j < a->statistics_columns; j++) {
-            mean += load(x, j, a->dtype);
+            mean += load_exact(x, j, a->dtype);
         }
         mean /= count;
     }
     double squares = 0;
     for (long long j = 0; j < a->statistics_columns; j++) {
-        double deviation = load(x, j, a->dtype) - mean;
+        double deviation = load_exact(x, j, a->dtype) - mean;
         squares += deviation * deviation;
     }
     double reciprocal = reciprocal_of_mean_square(squares / count, count, a->eps, a->eps_mode);
     save_statistics(a, row, mean, reciprocal);
 
     for (long long j = 0; j < a->columns; j++) {
-        double value = (load(x, j, a->dtype) - mean) * reciprocal;
-        if (a->cast_mode == GATUN_CAST_LLAMA) {
-            value = rounded(value, a->dtype);
-        }
-        if (a->gamma) {
-            value *= (double)a->weight_offset + load(a->gamma, j, a->parameter_dtype);
-        }
-        if (a->beta) {
-            value += load(a->beta, j, a->parameter_dtype);
-        }
-        store(y, j, a->dtype, (float)value);
+        double xh = (load_exact(x, j, a->dtype) - mean) * reciprocal;
+        store_exact(y, j, a->dtype, (float)affine_exact(a, j, xh));
     }
 }
