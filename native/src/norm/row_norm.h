@@ -55,6 +55,15 @@ GATUN_INLINE void store(void *p, long long index, vf v, const int dtype, const b
         stream ? vf_stream_f16(p, v) : vf_store_f16(p, v);
     }
 }
+GATUN_INLINE void store_two(void *p, long long index, vf a, vf b, const int dtype, const bool stream) {
+    if (dtype == GATUN_BF16) {
+        p = (char *)p + index * element_bytes(dtype);
+        stream ? vf_stream_two_bf16(p, a, b) : vf_store_two_bf16(p, a, b);
+    } else {
+        store(p, index, a, dtype, stream);
+        store(p, index + VF_LANES, b, dtype, stream);
+    }
+}
 GATUN_INLINE void store_first(void *p, long long index, vf v, int n, const int dtype) {
     p = (char *)p + index * element_bytes(dtype);
     switch (dtype) {
@@ -259,6 +268,15 @@ GATUN_INLINE running_sums no_sums(const int count) {
     return r;
 }
 
+/* Two neighbouring vectors of a source, for sums: of bf16 in whatever order costs least. */
+GATUN_INLINE void source_two(const row_source *s, long long j, vf two[2], const source_form form) {
+    if (form.kind == X && form.dtype == GATUN_BF16) {
+        vf_load_two_bf16(element(s->x, j, form.dtype), &two[0], &two[1]);
+    } else {
+        two[0] = source_lanes(s, j, VF_LANES, true, form);
+        two[1] = source_lanes(s, j + VF_LANES, VF_LANES, true, form);
+    }
+}
 GATUN_INLINE vf addend(const statistic kind, const row_source *s, long long j, vf center, const source_form form) {
     vf v = source_lanes(s, j, VF_LANES, true, form);
     return kind == DEVIATIONS ? vf_sub(center, v) : v;
@@ -275,8 +293,11 @@ GATUN_INLINE long long add_turns(const statistic kind, const row_source *s, long
         const long long stop = j + step < end ? j + step : end;
         for (; j + turn <= stop; j += turn) {
 #pragma GCC unroll 8
-            for (int k = 0; k < count; k++) {
-                add(kind, addend(kind, s, j + k * VF_LANES, center, form), &r, k);
+            for (int k = 0; k < count; k += 2) {
+                vf two[2];
+                source_two(s, j + k * VF_LANES, two, form);
+                add(kind, kind == DEVIATIONS ? vf_sub(center, two[0]) : two[0], &r, k);
+                add(kind, kind == DEVIATIONS ? vf_sub(center, two[1]) : two[1], &r, k + 1);
             }
         }
     }
@@ -375,8 +396,8 @@ GATUN_INLINE row_moments moments_of(const row_source *s, long long begin, long l
                     : moments_about_zero(s, begin, end, form, ahead);
 }
 
-GATUN_INLINE void output_vector(const output_operands *o, long long j, const output_form form) {
-    store(o->y, j, normalized(o, load(o->x, j, form.dtype), j, VF_LANES, true, form), form.dtype, form.stream);
+GATUN_INLINE vf output_vector(const output_operands *o, long long j, const output_form form) {
+    return normalized(o, load(o->x, j, form.dtype), j, VF_LANES, true, form);
 }
 
 /* Columns [begin, end). A streaming form is called with whole lines only. */
@@ -393,13 +414,15 @@ GATUN_INLINE void output(const row_norm_arguments *a, const void *x, void *y, lo
         const long long stop = j + step < end ? j + step : end;
         for (; j + turn <= stop; j += turn) {
 #pragma GCC unroll 8
-            for (int k = 0; k < unroll; k++) {
-                output_vector(&o, j + k * VF_LANES, form);
+            for (int k = 0; k < unroll; k += 2) {
+                const long long at = j + k * VF_LANES;
+                vf first = output_vector(&o, at, form), next = output_vector(&o, at + VF_LANES, form);
+                store_two(o.y, at, first, next, form.dtype, form.stream);
             }
         }
     }
     for (; j + VF_LANES <= end; j += VF_LANES) {
-        output_vector(&o, j, form);
+        store(o.y, j, output_vector(&o, j, form), form.dtype, form.stream);
     }
     if (!form.stream && j < end) {
         const int n = (int)(end - j);

@@ -82,6 +82,35 @@ GATUN_INLINE void vf_store_first_bf16(uint16_t *p, vf v, int n) {
 GATUN_INLINE void vf_stream_bf16(uint16_t *p, vf v) {
     _mm_stream_si128((__m128i *)p, vf_narrow_bf16(v));
 }
+/* Even elements from the lower halves of the words, odd ones from the upper. */
+GATUN_INLINE void vf_load_two_bf16(const uint16_t *p, vf *a, vf *b) {
+    __m256i words = _mm256_loadu_si256((const __m256i *)p);
+    *a = _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
+    *b = _mm256_castsi256_ps(_mm256_and_si256(words, _mm256_set1_epi32((int)0xffff0000u)));
+}
+/*
+ * Rounded in 16-bit halves, so for both vectors at once. The upper half goes up by one where the lower one is above
+ * 0x8000, or 0x8000 and the upper half odd; not where the value is a NaN, whose upper half is quiet after arithmetic.
+ */
+GATUN_INLINE __m256i vf_narrow_two_bf16(vf a, vf b) {
+    const __m256i low_half = _mm256_set1_epi32(0xffff);
+    __m256i a_bits = _mm256_castps_si256(a), b_bits = _mm256_castps_si256(b);
+    __m256i upper = _mm256_packus_epi32(_mm256_srli_epi32(a_bits, 16), _mm256_srli_epi32(b_bits, 16));
+    __m256i lower = _mm256_packus_epi32(_mm256_and_si256(a_bits, low_half), _mm256_and_si256(b_bits, low_half));
+    __m256i odd = _mm256_and_si256(upper, _mm256_set1_epi16(1));
+    __m256i past_half = _mm256_xor_si256(_mm256_adds_epu16(lower, odd), _mm256_set1_epi16((short)0x8000));
+    __m256i up = _mm256_cmpgt_epi16(past_half, _mm256_setzero_si256());
+    __m256i magnitude = _mm256_and_si256(upper, _mm256_set1_epi16(0x7fff));
+    __m256i nan = _mm256_cmpgt_epi16(magnitude, _mm256_set1_epi16(0x7f80));
+    __m256i rounded = _mm256_sub_epi16(upper, _mm256_andnot_si256(nan, up));
+    return _mm256_permute4x64_epi64(rounded, 0xd8);
+}
+GATUN_INLINE void vf_store_two_bf16(uint16_t *p, vf a, vf b) {
+    _mm256_storeu_si256((__m256i *)p, vf_narrow_two_bf16(a, b));
+}
+GATUN_INLINE void vf_stream_two_bf16(uint16_t *p, vf a, vf b) {
+    _mm256_stream_si256((__m256i *)p, vf_narrow_two_bf16(a, b));
+}
 GATUN_INLINE vf vf_round_bf16(vf v) {
     __m256i upper = _mm256_set1_epi32((int)0xffff0000u);
     return _mm256_castsi256_ps(_mm256_and_si256(vf_nearest_bf16(v), upper));

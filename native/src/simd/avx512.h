@@ -67,6 +67,20 @@ GATUN_INLINE void vf_store_first_bf16(uint16_t *p, vf v, int n) {
 GATUN_INLINE void vf_stream_bf16(uint16_t *p, vf v) {
     _mm256_stream_si256((__m256i *)p, vf_narrow_bf16(v));
 }
+/* Even elements from the lower halves of the words, odd ones from the upper. */
+GATUN_INLINE void vf_load_two_bf16(const uint16_t *p, vf *a, vf *b) {
+    __m512i words = _mm512_loadu_si512(p);
+    *a = _mm512_castsi512_ps(_mm512_slli_epi32(words, 16));
+    *b = _mm512_castsi512_ps(_mm512_and_si512(words, _mm512_set1_epi32((int)0xffff0000u)));
+}
+GATUN_INLINE void vf_store_two_bf16(uint16_t *p, vf a, vf b) {
+    vf_store_bf16(p, a);
+    vf_store_bf16(p + VF_LANES, b);
+}
+GATUN_INLINE void vf_stream_two_bf16(uint16_t *p, vf a, vf b) {
+    vf_stream_bf16(p, a);
+    vf_stream_bf16(p + VF_LANES, b);
+}
 GATUN_INLINE vf vf_round_bf16(vf v) {
     __m512i upper = _mm512_set1_epi32((int)0xffff0000u);
     return _mm512_castsi512_ps(_mm512_and_si512(vf_nearest_bf16(v), upper));

@@ -113,6 +113,17 @@ GATUN_INLINE void vf_store_first_bf16(uint16_t *p, vf v, int n) {
 GATUN_INLINE void vf_stream_bf16(uint16_t *p, vf v) {
     vst1_u16(p, vf_narrow_bf16(v));
 }
+GATUN_INLINE void vf_load_two_bf16(const uint16_t *p, vf *a, vf *b) {
+    uint16x8_t stored = vld1q_u16(p);
+    *a = vf_widen_bf16(vget_low_u16(stored));
+    *b = vf_widen_bf16(vget_high_u16(stored));
+}
+GATUN_INLINE void vf_store_two_bf16(uint16_t *p, vf a, vf b) {
+    vst1q_u16(p, vcombine_u16(vf_narrow_bf16(a), vf_narrow_bf16(b)));
+}
+GATUN_INLINE void vf_stream_two_bf16(uint16_t *p, vf a, vf b) {
+    vf_store_two_bf16(p, a, b);
+}
 GATUN_INLINE vf vf_round_bf16(vf v) {
     return vreinterpretq_f32_u32(vandq_u32(vf_nearest_bf16(v), vdupq_n_u32(0xffff0000u)));
 }

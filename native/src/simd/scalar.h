@@ -60,6 +60,17 @@ GATUN_INLINE void vf_store_first_bf16(uint16_t *p, vf v, int n) {
 GATUN_INLINE void vf_stream_bf16(uint16_t *p, vf v) {
     *p = bf16_from_float(v);
 }
+GATUN_INLINE void vf_load_two_bf16(const uint16_t *p, vf *a, vf *b) {
+    *a = vf_load_bf16(p);
+    *b = vf_load_bf16(p + 1);
+}
+GATUN_INLINE void vf_store_two_bf16(uint16_t *p, vf a, vf b) {
+    vf_store_bf16(p, a);
+    vf_store_bf16(p + 1, b);
+}
+GATUN_INLINE void vf_stream_two_bf16(uint16_t *p, vf a, vf b) {
+    vf_store_two_bf16(p, a, b);
+}
 GATUN_INLINE vf vf_round_bf16(vf v) {
     return bf16_to_float(bf16_from_float(v));
 }

@@ -12,6 +12,9 @@
  *   vf_stream(p, v)                          a store that bypasses the caches; p aligned to VF_STREAM_BYTES
  *   vf_load_bf16, vf_load_first_bf16, vf_store_bf16, vf_store_first_bf16, vf_stream_bf16, and the same for f16:
  *                                            16-bit storage, widened exactly, rounded to nearest even; NaN stays NaN
+ *   vf_load_two_bf16(p, &a, &b)              2 * VF_LANES elements, in any order: for sums
+ *   vf_store_two_bf16(p, a, b)  vf_stream_two_bf16(p, a, b)
+ *                                            a, then b behind it: less work than one by one
  *   vf_round_bf16(v)  vf_round_f16(v)        rounded to the 16-bit type and widened again
  *   vf_add vf_sub vf_mul                     lane-wise
  *   vf_fma(a, b, c)                          a * b + c: fused where the level has it, two roundings in scalar
