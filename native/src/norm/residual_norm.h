@@ -9,11 +9,15 @@
 
 #include "row_norm.h"
 
+/* Which results a loop stores. Streams of stores past the caches are slow side by side: each gets a loop of its own. */
+typedef enum { BOTH, ONLY_H, ONLY_Y } stored_results;
+
 /* What an output loop is specialized for. */
 typedef struct {
     residual_norm_operation operation;
     source_form source;
     output_form output;
+    stored_results stored;
 } residual_form;
 
 /* The operands of an output pass. */
@@ -37,14 +41,14 @@ GATUN_INLINE bool is_common(const residual_norm_arguments *a, const int dtype, c
            (operation != NORM_ADD_NORM || has_common_affine(&a->inner, centered));
 }
 GATUN_INLINE residual_form form_of(const residual_norm_operation operation, const int dtype, const bool common,
-                                   const bool centered, const bool stream) {
+                                   const bool centered, const bool stream, const stored_results stored) {
     const affine_form affine = !common ? GENERAL : centered ? GAMMA_AND_BETA : GAMMA;
     const source_kind kind = operation == NORM_ADD_NORM       ? NORM_AND_RESIDUAL
                              : !common                        ? GENERAL_SUM
                              : operation == RESIDUAL_ADD_NORM ? SUM_OF_TWO
                                                               : X;
     const output_form output = {dtype, dtype, affine, centered, false, stream};
-    return (residual_form){operation, {kind, dtype, output}, output};
+    return (residual_form){operation, {kind, dtype, output}, output, stored};
 }
 
 /* The source of the statistics and of the output pass; `inner` only in NORM_ADD_NORM. */
@@ -75,6 +79,10 @@ GATUN_INLINE void output_sum(const residual_operands *o, const void *residual, l
     const int dtype = form.output.dtype;
     const bool stream = form.output.stream;
     vf sum = source_lanes(&o->source, j, n, all, form.source);
+    if (form.stored == ONLY_H && form.operation != NORM_RESIDUAL_ADD) {
+        store_lanes(o->h, j, sum, n, all, dtype, stream);
+        return;
+    }
     vf result = normalized(&o->norm, sum, j, n, all, form.output);
     if (form.operation == NORM_RESIDUAL_ADD) {
         if (residual) {
@@ -82,7 +90,7 @@ GATUN_INLINE void output_sum(const residual_operands *o, const void *residual, l
         }
         store_lanes(o->h, j, result, n, all, dtype, stream);
     } else {
-        if (o->h) {
+        if (form.stored == BOTH && o->h) {
             store_lanes(o->h, j, sum, n, all, dtype, stream);
         }
         store_lanes(o->norm.y, j, result, n, all, dtype, stream);
@@ -120,13 +128,26 @@ GATUN_INLINE void output_sums(const residual_operands *operands, const void *res
 typedef void residual_output_function(const residual_norm_arguments *a, const residual_operands *o,
                                       const void *residual, long long begin, long long end, fetcher *ahead);
 
+GATUN_INLINE void output_sums_of_form(const residual_operands *o, const void *residual, long long begin, long long end,
+                                      fetcher *ahead, const int dtype, const residual_norm_operation operation,
+                                      const bool common, const bool centered, const bool stream) {
+    if (!stream || operation == NORM_RESIDUAL_ADD) {
+        output_sums(o, residual, begin, end, ahead, form_of(operation, dtype, common, centered, stream, BOTH));
+        return;
+    }
+    if (o->h) {
+        fetcher nothing = {0};
+        output_sums(o, residual, begin, end, &nothing, form_of(operation, dtype, common, centered, stream, ONLY_H));
+    }
+    output_sums(o, residual, begin, end, ahead, form_of(operation, dtype, common, centered, stream, ONLY_Y));
+}
 GATUN_INLINE void output_sums_dtype(const residual_norm_arguments *a, const residual_operands *o, const void *residual,
                                     long long begin, long long end, fetcher *ahead, const int dtype,
                                     const residual_norm_operation operation, const bool centered, const bool stream) {
     if (is_common(a, dtype, operation, centered)) {
-        output_sums(o, residual, begin, end, ahead, form_of(operation, dtype, true, centered, stream));
+        output_sums_of_form(o, residual, begin, end, ahead, dtype, operation, true, centered, stream);
     } else {
-        output_sums(o, residual, begin, end, ahead, form_of(operation, dtype, false, centered, stream));
+        output_sums_of_form(o, residual, begin, end, ahead, dtype, operation, false, centered, stream);
     }
 }
 
@@ -148,10 +169,10 @@ GATUN_INLINE row_scale scale_of_sum(const residual_norm_arguments *a, long long 
     }
     const row_source s = source_of_row(a, row, inner, dtype, centered, operation);
     if (is_common(a, dtype, operation, centered)) {
-        return scale_of_source(&a->norm, row, &s, form_of(operation, dtype, true, centered, false).source, centered,
-                               ahead);
+        return scale_of_source(&a->norm, row, &s, form_of(operation, dtype, true, centered, false, BOTH).source,
+                               centered, ahead);
     }
-    return scale_of_source(&a->norm, row, &s, form_of(operation, dtype, false, centered, false).source, centered,
+    return scale_of_source(&a->norm, row, &s, form_of(operation, dtype, false, centered, false, BOTH).source, centered,
                            ahead);
 }
 
@@ -196,7 +217,7 @@ GATUN_INLINE void normalize_sums_of_group(const residual_norm_arguments *a, long
                                           a->h ? (char *)a->h + row * a->h_stride * element_bytes(dtype) : 0};
         residuals[k] = a->residual ? element(a->residual, row * a->residual_stride, dtype) : 0;
     }
-    const long long width = TILE_BYTES / element_bytes(dtype);
+    const long long width = (norm->stream ? STREAMED_TILE_BYTES : TILE_BYTES) / element_bytes(dtype);
     for (long long tile = (columns - 1) / width * width; tile >= 0; tile -= width) {
         for (long long k = 0; k < rows; k++) {
             if (!scales[k].exact) {
