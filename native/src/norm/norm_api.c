@@ -3,14 +3,11 @@
 #include "../core/context.h"
 #include "norm_checks.h"
 #include "norm_kernels.h"
+#include "norm_tasks.h"
 
 /* Rows longer than this are shared by the threads, in segments. Both are fixed, since results depend on them. */
 #define LONG_ROW 65536
 #define SEGMENT 16384
-
-/* Memory traffic below which waking a thread costs more than it brings, and the traffic of one task. */
-#define SHARED_BYTES (256LL << 10)
-#define TASK_BYTES (128LL << 10)
 
 static long long segments_of(long long columns) {
     return columns / SEGMENT + (columns % SEGMENT != 0);
@@ -72,10 +69,6 @@ typedef struct {
     row_moments *moments;
     const row_scale *scale;
 } row_norm_job;
-
-static long long least(long long a, long long b) {
-    return a < b ? a : b;
-}
 
 static void rows_task(void *argument, long long index) {
     const row_norm_job *job = argument;

@@ -43,8 +43,70 @@ typedef struct {
     bool centered; /* about the row's mean, not about 0 */
 } row_norm_kernel;
 
-#define GATUN_OPERATION(operation, type)
-#define GATUN_KERNEL(operation, isa, level) extern const row_norm_kernel operation##_##level;
+/* The head vectors of queries, keys or values: [tokens, heads, head_columns], strides from token to token. */
+typedef struct {
+    const void *x;
+    long long x_stride;
+    const void *gamma;
+    void *y;
+    long long y_stride;
+    long long heads;
+    long long rstd_column; /* of its first head */
+} head_role;
+
+#define HEAD_ROLES 3
+
+/* The checked arguments of a per-head normalization, without the roles that are left out. */
+typedef struct {
+    int dtype, parameter_dtype;
+    long long head_columns;
+    head_role roles[HEAD_ROLES];
+    int role_count;
+    float weight_offset, eps;
+    int eps_mode, cast_mode;
+    float *rstd;
+    long long rstd_stride;
+    bool prefetch, stream; /* as in row_norm_arguments */
+} head_norm_arguments;
+
+/* Tokens [begin, end) of all roles. */
+typedef struct {
+    void (*tokens)(const head_norm_arguments *arguments, long long begin, long long end);
+} head_norm_kernel;
+
+/* The same of the backward pass. */
+typedef struct {
+    const void *dy;
+    long long dy_stride;
+    const void *x;
+    long long x_stride;
+    const void *gamma;
+    void *dx; /* or NULL */
+    long long dx_stride;
+    long long heads;
+    int number; /* 0 .. HEAD_ROLES - 1 */
+} head_gradient_role;
+
+typedef struct {
+    int dtype, parameter_dtype;
+    long long head_columns;
+    head_gradient_role roles[HEAD_ROLES];
+    int role_count;
+    float weight_offset, eps;
+    int eps_mode;
+    bool stream;
+} head_gradient_arguments;
+
+/*
+ * Tokens [begin, end) of all roles, where `begin` is a multiple of GATUN_BACKWARD_PIECE_ROWS. Adds to the sums of the
+ * gradients of gamma, [HEAD_ROLES, head_columns], unless they are NULL.
+ */
+typedef struct {
+    void (*tokens)(const head_gradient_arguments *arguments, long long begin, long long end, double *sums);
+} head_gradient_kernel;
+
+#define GATUN_OPERATION(operation, type) typedef type operation##_kernel;
+#define GATUN_KERNEL(operation, isa, level) extern const operation##_kernel operation##_##level;
 #include "norm.inc"
 #undef GATUN_OPERATION
 #undef GATUN_KERNEL
@@ -66,5 +128,15 @@ row_scale row_norm_scale(const row_norm_arguments *arguments, long long row, row
  * out as the formula says. Slow, and rarely used.
  */
 void row_norm_exact(const row_norm_arguments *arguments, long long row, bool centered);
+
+/*
+ * The same for one head vector of a backward pass: `at` says where it begins in dy, x and dx. `sums` are those of its
+ * role, or NULL.
+ */
+typedef struct {
+    long long dy, x, dx;
+} head_gradient_place;
+void head_gradient_exact(const head_gradient_arguments *arguments, const head_gradient_role *role,
+                         head_gradient_place at, double *sums);
 
 #endif

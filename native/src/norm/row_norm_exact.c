@@ -3,33 +3,10 @@
 #include "../simd/simd.h"
 #include "norm_kernels.h"
 #include "row_scale.h"
+#include "scalar_elements.h"
 
 row_scale row_norm_scale(const row_norm_arguments *a, long long row, row_moments moments) {
     return scale_of_row(a, row, moments);
-}
-
-static double load(const void *p, long long index, int dtype) {
-    switch (dtype) {
-    case GATUN_BF16:
-        return (double)bf16_to_float(((const uint16_t *)p)[index]);
-    case GATUN_F16:
-        return (double)f16_to_float(((const uint16_t *)p)[index]);
-    default:
-        return (double)((const float *)p)[index];
-    }
-}
-
-static void store(void *p, long long index, int dtype, float value) {
-    switch (dtype) {
-    case GATUN_BF16:
-        ((uint16_t *)p)[index] = bf16_from_float(value);
-        break;
-    case GATUN_F16:
-        ((uint16_t *)p)[index] = f16_from_float(value);
-        break;
-    default:
-        ((float *)p)[index] = value;
-    }
 }
 
 static double rounded(double value, int dtype) {
@@ -52,29 +29,29 @@ void row_norm_exact(const row_norm_arguments *a, long long row, bool centered) {
     double mean = 0;
     if (centered) {
         for (long long j = 0; j < a->statistics_columns; j++) {
-            mean += load(x, j, a->dtype);
+            mean += load_element(x, j, a->dtype);
         }
         mean /= count;
     }
     double squares = 0;
     for (long long j = 0; j < a->statistics_columns; j++) {
-        double deviation = load(x, j, a->dtype) - mean;
+        double deviation = load_element(x, j, a->dtype) - mean;
         squares += deviation * deviation;
     }
     double reciprocal = reciprocal_of_mean_square(squares / count, count, a->eps, a->eps_mode);
     save_statistics(a, row, mean, reciprocal);
 
     for (long long j = 0; j < a->columns; j++) {
-        double value = (load(x, j, a->dtype) - mean) * reciprocal;
+        double value = (load_element(x, j, a->dtype) - mean) * reciprocal;
         if (a->cast_mode == GATUN_CAST_LLAMA) {
             value = rounded(value, a->dtype);
         }
         if (a->gamma) {
-            value *= (double)a->weight_offset + load(a->gamma, j, a->parameter_dtype);
+            value *= (double)a->weight_offset + load_element(a->gamma, j, a->parameter_dtype);
         }
         if (a->beta) {
-            value += load(a->beta, j, a->parameter_dtype);
+            value += load_element(a->beta, j, a->parameter_dtype);
         }
-        store(y, j, a->dtype, (float)value);
+        store_element(y, j, a->dtype, (float)value);
     }
 }
