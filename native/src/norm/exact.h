@@ -1,34 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Elements and affine parts in double precision, for the rows that float32 cannot describe. */
+/* The affine part in double precision, for the rows that float32 cannot describe. */
 #ifndef GATUN_NORM_EXACT_H
 #define GATUN_NORM_EXACT_H
 
 #include "../simd/simd.h"
 #include "norm_kernels.h"
-
-static inline double load_exact(const void *p, long long index, int dtype) {
-    switch (dtype) {
-    case GATUN_BF16:
-        return (double)bf16_to_float(((const uint16_t *)p)[index]);
-    case GATUN_F16:
-        return (double)f16_to_float(((const uint16_t *)p)[index]);
-    default:
-        return (double)((const float *)p)[index];
-    }
-}
-
-static inline void store_exact(void *p, long long index, int dtype, float value) {
-    switch (dtype) {
-    case GATUN_BF16:
-        ((uint16_t *)p)[index] = bf16_from_float(value);
-        break;
-    case GATUN_F16:
-        ((uint16_t *)p)[index] = f16_from_float(value);
-        break;
-    default:
-        ((float *)p)[index] = value;
-    }
-}
+#include "scalar_elements.h"
 
 static inline double rounded(double value, int dtype) {
     switch (dtype) {
@@ -51,10 +28,10 @@ static inline double affine_exact(const row_norm_arguments *a, long long j, doub
         xh = rounded(xh, a->dtype);
     }
     if (a->gamma) {
-        xh *= (double)a->weight_offset + load_exact(a->gamma, j, a->parameter_dtype);
+        xh *= (double)a->weight_offset + load_element(a->gamma, j, a->parameter_dtype);
     }
     if (a->beta) {
-        xh += load_exact(a->beta, j, a->parameter_dtype);
+        xh += load_element(a->beta, j, a->parameter_dtype);
     }
     return xh;
 }

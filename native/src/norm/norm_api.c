@@ -3,7 +3,7 @@
 #include "../core/context.h"
 #include "norm_checks.h"
 #include "norm_kernels.h"
-#include "norm_split.h"
+#include "norm_tasks.h"
 
 /* Rows longer than this are shared by the threads, in segments. Both are fixed, since results depend on them. */
 #define LONG_ROW 65536
@@ -47,7 +47,7 @@ static int check_memory(const row_norm_arguments *a, void *scratch, long long sc
         (status = add_scratch(&operands, scratch, scratch_bytes, scratch_bytes_of(columns), 8, to))) {
         return status;
     }
-    static const in_place allowed[] = {{"y", "x"}};
+    static const allowed_alias allowed[] = {{"y", "x"}};
     return check_overlaps(&operands, inputs, allowed, 1, to);
 }
 
@@ -111,11 +111,9 @@ static void normalize(const gatun_context *context, const row_norm_kernel *kerne
         for (job.row = 0; job.row < a->rows; job.row++) {
             normalize_long_row(context->pool, &job);
         }
-    } else if (context->pool && bytes >= SHARED_BYTES) {
-        job.rows_per_task = rows_of_task(row_bytes);
-        gatun_pool_run(context->pool, (a->rows + job.rows_per_task - 1) / job.rows_per_task, rows_task, &job);
     } else {
-        kernel->rows(a, 0, a->rows);
+        job.rows_per_task = rows_of_task(context->pool, a->rows, row_bytes);
+        gatun_pool_run(context->pool, tasks_of_rows(a->rows, job.rows_per_task), rows_task, &job);
     }
 }
 

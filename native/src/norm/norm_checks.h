@@ -59,10 +59,10 @@ static inline int add_operand(extents *operands, const char *name, const void *p
 /* An output that may be an input: the same address and stride. */
 typedef struct {
     const char *output, *input;
-} in_place;
+} allowed_alias;
 
 /* No output overlaps another operand, except for those that are allowed in place. The first `inputs` are inputs. */
-static inline int check_overlaps(const extents *operands, int inputs, const in_place *allowed, int allowed_count,
+static inline int check_overlaps(const extents *operands, int inputs, const allowed_alias *allowed, int allowed_count,
                                  message_buffer to) {
     for (int output = inputs; output < operands->count; output++) {
         const extent *o = &operands->all[output];

@@ -68,6 +68,101 @@ typedef struct {
 /* Which of the fused operations, where one body serves all. */
 typedef enum { RESIDUAL_ADD_NORM, NORM_RESIDUAL_ADD, NORM_ADD_NORM } residual_norm_operation;
 
+/* The head vectors of queries, keys or values: [tokens, heads, head_columns], strides from token to token. */
+typedef struct {
+    const void *x;
+    long long x_stride;
+    const void *gamma;
+    void *y;
+    long long y_stride;
+    long long heads;
+    long long rstd_column; /* of its first head */
+} head_role;
+
+#define HEAD_ROLES 3
+
+/* The checked arguments of a per-head normalization, without the roles that are left out. */
+typedef struct {
+    int dtype, parameter_dtype;
+    long long head_columns;
+    head_role roles[HEAD_ROLES];
+    int role_count;
+    float weight_offset, eps;
+    int eps_mode, cast_mode;
+    float *rstd;
+    long long rstd_stride;
+    bool prefetch, stream; /* as in row_norm_arguments */
+} head_norm_arguments;
+
+/* Tokens [begin, end) of all roles. */
+typedef struct {
+    void (*tokens)(const head_norm_arguments *arguments, long long begin, long long end);
+} head_norm_kernel;
+
+/* The same of the backward pass. */
+typedef struct {
+    const void *dy;
+    long long dy_stride;
+    const void *x;
+    long long x_stride;
+    const void *gamma;
+    void *dx; /* or NULL */
+    long long dx_stride;
+    long long heads;
+    int number; /* 0 .. HEAD_ROLES - 1 */
+} head_gradient_role;
+
+typedef struct {
+    int dtype, parameter_dtype;
+    long long head_columns;
+    head_gradient_role roles[HEAD_ROLES];
+    int role_count;
+    float weight_offset, eps;
+    int eps_mode;
+    bool stream;
+} head_gradient_arguments;
+
+/*
+ * Tokens [begin, end) of all roles, where `begin` is a multiple of GATUN_BACKWARD_PIECE_ROWS. Adds to the sums of the
+ * gradients of gamma, [HEAD_ROLES, head_columns], unless they are NULL.
+ */
+typedef struct {
+    void (*tokens)(const head_gradient_arguments *arguments, long long begin, long long end, double *sums);
+} head_gradient_kernel;
+
+/* The checked arguments of the weight conversions; names as in gatun/norm.h. */
+typedef struct {
+    long long rows, columns;
+    const float *weight;
+    long long weight_stride;
+    float *out;
+    long long out_stride;
+    bool stream;
+} zero_mean_arguments;
+
+/* Columns in steps of ZERO_MEAN_STRIPE less their means over all rows, or whole rows less their own means. */
+#define ZERO_MEAN_STRIPE 1024
+typedef struct {
+    void (*stripe)(const zero_mean_arguments *arguments, long long begin, long long end);
+    void (*rows)(const zero_mean_arguments *arguments, long long begin, long long end);
+} zero_mean_kernel;
+
+typedef struct {
+    long long columns;
+    const float *weight;
+    long long weight_stride;
+    const float *bias, *gamma, *beta;
+    float weight_offset;
+    float *weight_out;
+    long long weight_out_stride;
+    float *bias_out;
+    bool stream;
+} fold_affine_arguments;
+
+typedef struct {
+    void (*rows)(const fold_affine_arguments *arguments, long long begin, long long end);
+} fold_kernel;
+
 #define GATUN_OPERATION(operation, type) typedef type operation##_kernel;
 #define GATUN_KERNEL(operation, isa, level) extern const operation##_kernel operation##_##level;
 #include "norm.inc"
@@ -95,5 +190,15 @@ void row_norm_exact(const row_norm_arguments *arguments, long long row, bool cen
 /* The same for a row of a fused residual normalization. */
 void residual_norm_exact(const residual_norm_arguments *arguments, long long row, bool centered,
                          residual_norm_operation operation);
+
+/*
+ * The same for one head vector of a backward pass: `at` says where it begins in dy, x and dx. `sums` are those of its
+ * role, or NULL.
+ */
+typedef struct {
+    long long dy, x, dx;
+} head_gradient_place;
+void head_gradient_exact(const head_gradient_arguments *arguments, const head_gradient_role *role,
+                         head_gradient_place at, double *sums);
 
 #endif

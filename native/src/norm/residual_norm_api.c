@@ -3,7 +3,7 @@
 #include "../core/context.h"
 #include "norm_checks.h"
 #include "norm_kernels.h"
-#include "norm_split.h"
+#include "norm_tasks.h"
 
 static int check_modes(const residual_norm_arguments *a, int norm, message_buffer to) {
     const row_norm_arguments *n = &a->norm;
@@ -98,7 +98,7 @@ static int check_memory(const residual_norm_arguments *a, residual_norm_operatio
         (status = add_statistics(&operands, n, names, to))) {
         return status;
     }
-    static const in_place allowed[] = {{"h", "residual"}, {"h", "x"}, {"y", "x"}, {"y", "residual"}};
+    static const allowed_alias allowed[] = {{"h", "residual"}, {"h", "x"}, {"y", "x"}, {"y", "residual"}};
     return check_overlaps(&operands, inputs, allowed, 4, to);
 }
 
@@ -127,12 +127,8 @@ static void normalize(const gatun_context *context, const residual_norm_kernel *
     const long long bytes = n->rows * row_bytes;
     n->prefetch = bytes > context->last_level_cache / 4;
     n->stream = bytes > context->last_level_cache / 2 && !is_input(a, a->h) && !is_input(a, n->y);
-    residual_norm_job job = {kernel->rows[norm], a, rows_of_task(row_bytes)};
-    if (context->pool && bytes >= SHARED_BYTES) {
-        gatun_pool_run(context->pool, (n->rows + job.rows_per_task - 1) / job.rows_per_task, rows_task, &job);
-    } else {
-        job.rows(a, 0, n->rows);
-    }
+    residual_norm_job job = {kernel->rows[norm], a, rows_of_task(context->pool, n->rows, row_bytes)};
+    gatun_pool_run(context->pool, tasks_of_rows(n->rows, job.rows_per_task), rows_task, &job);
 }
 
 static int check_and_normalize(const gatun_context *context, residual_norm_operation operation,

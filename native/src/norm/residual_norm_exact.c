@@ -14,24 +14,24 @@ typedef struct {
 static double source(const exact_row *r, long long j, residual_norm_operation operation) {
     const residual_norm_arguments *a = r->a;
     const row_norm_arguments *norm = &a->norm;
-    double value = load_exact(r->x, j, norm->dtype);
+    double value = load_element(r->x, j, norm->dtype);
     if (operation == NORM_ADD_NORM) {
         value = affine_exact(&a->inner, j, (value - r->mean) * r->reciprocal);
     } else if (a->bias) {
-        value += load_exact(a->bias, j, norm->parameter_dtype);
+        value += load_element(a->bias, j, norm->parameter_dtype);
     }
     if (operation == NORM_RESIDUAL_ADD) {
         return value;
     }
     if (r->residual) {
-        value += (double)a->alpha * load_exact(r->residual, j, norm->dtype);
+        value += (double)a->alpha * load_element(r->residual, j, norm->dtype);
     }
     return a->sum_mode == GATUN_SUM_ROUNDED ? rounded(value, norm->dtype) : value;
 }
 
 static double source_of_inner(const exact_row *r, long long j, residual_norm_operation operation) {
     (void)operation;
-    return load_exact(r->x, j, r->a->norm.dtype);
+    return load_element(r->x, j, r->a->norm.dtype);
 }
 
 typedef double source_function(const exact_row *r, long long j, residual_norm_operation operation);
@@ -74,14 +74,14 @@ void residual_norm_exact(const residual_norm_arguments *a, long long row, bool c
         double result = affine_exact(norm, j, (sum - mean) * reciprocal);
         if (operation == NORM_RESIDUAL_ADD) {
             if (r.residual) {
-                result += (double)a->alpha * load_exact(r.residual, j, norm->dtype);
+                result += (double)a->alpha * load_element(r.residual, j, norm->dtype);
             }
-            store_exact(h, j, norm->dtype, (float)result);
+            store_element(h, j, norm->dtype, (float)result);
         } else {
             if (h) {
-                store_exact(h, j, norm->dtype, (float)sum);
+                store_element(h, j, norm->dtype, (float)sum);
             }
-            store_exact(y, j, norm->dtype, (float)result);
+            store_element(y, j, norm->dtype, (float)result);
         }
     }
 }

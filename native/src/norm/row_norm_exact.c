@@ -16,20 +16,20 @@ void row_norm_exact(const row_norm_arguments *a, long long row, bool centered) {
     double mean = 0;
     if (centered) {
         for (long long j = 0; j < a->statistics_columns; j++) {
-            mean += load_exact(x, j, a->dtype);
+            mean += load_element(x, j, a->dtype);
         }
         mean /= count;
     }
     double squares = 0;
     for (long long j = 0; j < a->statistics_columns; j++) {
-        double deviation = load_exact(x, j, a->dtype) - mean;
+        double deviation = load_element(x, j, a->dtype) - mean;
         squares += deviation * deviation;
     }
     double reciprocal = reciprocal_of_mean_square(squares / count, count, a->eps, a->eps_mode);
     save_statistics(a, row, mean, reciprocal);
 
     for (long long j = 0; j < a->columns; j++) {
-        double xh = (load_exact(x, j, a->dtype) - mean) * reciprocal;
-        store_exact(y, j, a->dtype, (float)affine_exact(a, j, xh));
+        double xh = (load_element(x, j, a->dtype) - mean) * reciprocal;
+        store_element(y, j, a->dtype, (float)affine_exact(a, j, xh));
     }
 }

@@ -126,11 +126,72 @@ GATUN_INLINE float vf_sum(vf v) {
     __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
+GATUN_INLINE __m256 vf_add_halves(vf v) {
+    return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+}
+GATUN_INLINE void vf_sum_each(const vf v[8], float *sums) {
+    __m256 a = _mm256_hadd_ps(_mm256_hadd_ps(vf_add_halves(v[0]), vf_add_halves(v[1])),
+                              _mm256_hadd_ps(vf_add_halves(v[2]), vf_add_halves(v[3])));
+    __m256 b = _mm256_hadd_ps(_mm256_hadd_ps(vf_add_halves(v[4]), vf_add_halves(v[5])),
+                              _mm256_hadd_ps(vf_add_halves(v[6]), vf_add_halves(v[7])));
+    _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31)));
+}
+GATUN_INLINE int vf_all_less(vf a, vf b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) == 0xffff;
+}
 GATUN_INLINE void vf_stream_fence(void) {
     _mm_sfence();
 }
 GATUN_INLINE double vf_sqrt_f64(double d) {
     return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(d)));
+}
+
+typedef struct {
+    __m512d low, high; /* lanes 0 to 7, lanes 8 to 15 */
+} vd;
+
+GATUN_INLINE vd vd_set(double s) {
+    return (vd){_mm512_set1_pd(s), _mm512_set1_pd(s)};
+}
+GATUN_INLINE vd vd_load(const double *p) {
+    return (vd){_mm512_loadu_pd(p), _mm512_loadu_pd(p + 8)};
+}
+GATUN_INLINE void vd_store(double *p, vd v) {
+    _mm512_storeu_pd(p, v.low);
+    _mm512_storeu_pd(p + 8, v.high);
+}
+GATUN_INLINE vd vd_widen(vf v) {
+    return (vd){_mm512_cvtps_pd(_mm512_castps512_ps256(v)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1))};
+}
+GATUN_INLINE vf vd_narrow(vd v) {
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(v.low)), _mm512_cvtpd_ps(v.high), 1);
+}
+GATUN_INLINE vd vd_add(vd a, vd b) {
+    return (vd){_mm512_add_pd(a.low, b.low), _mm512_add_pd(a.high, b.high)};
+}
+GATUN_INLINE vd vd_sub(vd a, vd b) {
+    return (vd){_mm512_sub_pd(a.low, b.low), _mm512_sub_pd(a.high, b.high)};
+}
+GATUN_INLINE vd vd_mul(vd a, vd b) {
+    return (vd){_mm512_mul_pd(a.low, b.low), _mm512_mul_pd(a.high, b.high)};
+}
+GATUN_INLINE vd vd_div(vd a, vd b) {
+    return (vd){_mm512_div_pd(a.low, b.low), _mm512_div_pd(a.high, b.high)};
+}
+GATUN_INLINE vd vd_sqrt(vd v) {
+    return (vd){_mm512_sqrt_pd(v.low), _mm512_sqrt_pd(v.high)};
+}
+GATUN_INLINE vd vd_fma(vd a, vd b, vd c) {
+    return (vd){_mm512_fmadd_pd(a.low, b.low, c.low), _mm512_fmadd_pd(a.high, b.high, c.high)};
+}
+GATUN_INLINE vd vd_max(vd a, vd b) {
+    return (vd){_mm512_max_pd(a.low, b.low), _mm512_max_pd(a.high, b.high)};
+}
+GATUN_INLINE double vd_sum(vd v) {
+    __m512d eight = _mm512_add_pd(v.low, v.high);
+    __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+    __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
 }
 
 #endif

@@ -172,9 +172,61 @@ GATUN_INLINE float vf_sum(vf v) {
     float32x2_t two = vadd_f32(vget_low_f32(v), vget_high_f32(v));
     return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
 }
+GATUN_INLINE void vf_sum_each(const vf v[8], float *sums) {
+    vst1q_f32(sums, vpaddq_f32(vpaddq_f32(v[0], v[1]), vpaddq_f32(v[2], v[3])));
+    vst1q_f32(sums + 4, vpaddq_f32(vpaddq_f32(v[4], v[5]), vpaddq_f32(v[6], v[7])));
+}
+GATUN_INLINE int vf_all_less(vf a, vf b) {
+    return vminvq_u32(vcltq_f32(a, b)) != 0;
+}
 GATUN_INLINE void vf_stream_fence(void) {}
 GATUN_INLINE double vf_sqrt_f64(double d) {
     return vget_lane_f64(vsqrt_f64(vdup_n_f64(d)), 0);
+}
+
+typedef struct {
+    float64x2_t low, high; /* lanes 0 and 1, lanes 2 and 3 */
+} vd;
+
+GATUN_INLINE vd vd_set(double s) {
+    return (vd){vdupq_n_f64(s), vdupq_n_f64(s)};
+}
+GATUN_INLINE vd vd_load(const double *p) {
+    return (vd){vld1q_f64(p), vld1q_f64(p + 2)};
+}
+GATUN_INLINE void vd_store(double *p, vd v) {
+    vst1q_f64(p, v.low);
+    vst1q_f64(p + 2, v.high);
+}
+GATUN_INLINE vd vd_widen(vf v) {
+    return (vd){vcvt_f64_f32(vget_low_f32(v)), vcvt_high_f64_f32(v)};
+}
+GATUN_INLINE vf vd_narrow(vd v) {
+    return vcvt_high_f32_f64(vcvt_f32_f64(v.low), v.high);
+}
+GATUN_INLINE vd vd_add(vd a, vd b) {
+    return (vd){vaddq_f64(a.low, b.low), vaddq_f64(a.high, b.high)};
+}
+GATUN_INLINE vd vd_sub(vd a, vd b) {
+    return (vd){vsubq_f64(a.low, b.low), vsubq_f64(a.high, b.high)};
+}
+GATUN_INLINE vd vd_mul(vd a, vd b) {
+    return (vd){vmulq_f64(a.low, b.low), vmulq_f64(a.high, b.high)};
+}
+GATUN_INLINE vd vd_div(vd a, vd b) {
+    return (vd){vdivq_f64(a.low, b.low), vdivq_f64(a.high, b.high)};
+}
+GATUN_INLINE vd vd_sqrt(vd v) {
+    return (vd){vsqrtq_f64(v.low), vsqrtq_f64(v.high)};
+}
+GATUN_INLINE vd vd_fma(vd a, vd b, vd c) {
+    return (vd){vfmaq_f64(c.low, a.low, b.low), vfmaq_f64(c.high, a.high, b.high)};
+}
+GATUN_INLINE vd vd_max(vd a, vd b) {
+    return (vd){vmaxq_f64(a.low, b.low), vmaxq_f64(a.high, b.high)};
+}
+GATUN_INLINE double vd_sum(vd v) {
+    return vaddvq_f64(vaddq_f64(v.low, v.high));
 }
 
 #endif

@@ -114,6 +114,14 @@ GATUN_INLINE vf vf_first(vf v, int n) {
 GATUN_INLINE float vf_sum(vf v) {
     return v;
 }
+GATUN_INLINE void vf_sum_each(const vf v[8], float *sums) {
+    for (int k = 0; k < 8; k++) {
+        sums[k] = v[k];
+    }
+}
+GATUN_INLINE int vf_all_less(vf a, vf b) {
+    return a < b;
+}
 GATUN_INLINE void vf_stream_fence(void) {}
 
 /* Not sqrt(): without -fno-math-errno a compiler keeps a library call for negative arguments. */
@@ -125,6 +133,48 @@ GATUN_INLINE double vf_sqrt_f64(double d) {
 #else
     return sqrt(d);
 #endif
+}
+
+typedef double vd;
+
+GATUN_INLINE vd vd_set(double s) {
+    return s;
+}
+GATUN_INLINE vd vd_load(const double *p) {
+    return *p;
+}
+GATUN_INLINE void vd_store(double *p, vd v) {
+    *p = v;
+}
+GATUN_INLINE vd vd_widen(vf v) {
+    return (double)v;
+}
+GATUN_INLINE vf vd_narrow(vd v) {
+    return (float)v;
+}
+GATUN_INLINE vd vd_add(vd a, vd b) {
+    return a + b;
+}
+GATUN_INLINE vd vd_sub(vd a, vd b) {
+    return a - b;
+}
+GATUN_INLINE vd vd_mul(vd a, vd b) {
+    return a * b;
+}
+GATUN_INLINE vd vd_div(vd a, vd b) {
+    return a / b;
+}
+GATUN_INLINE vd vd_sqrt(vd v) {
+    return vf_sqrt_f64(v);
+}
+GATUN_INLINE vd vd_fma(vd a, vd b, vd c) {
+    return a * b + c;
+}
+GATUN_INLINE vd vd_max(vd a, vd b) {
+    return a > b ? a : b;
+}
+GATUN_INLINE double vd_sum(vd v) {
+    return v;
 }
 
 #endif

@@ -20,8 +20,20 @@
  *   vf_fma(a, b, c)                          a * b + c: fused where the level has it, two roundings in scalar
  *   vf_first(v, n)                           lanes n and above replaced by 0
  *   vf_sum(v)                                sum of the lanes, in a fixed tree order
+ *   vf_sum_each(v, sums)                     sums of the lanes of the eight vectors v[0] .. v[7] to sums[0] .. sums[7],
+ *                                            each in the same tree order
+ *   vf_all_less(a, b)                        whether a < b in every lane, and no NaN
  *   vf_stream_fence()                        orders vf_stream stores before what follows
  *   vf_sqrt_f64(d)                           square root of one double
+ *
+ * `vd` is a vector of VF_LANES doubles, lane by lane the companion of a vf:
+ *
+ *   vd_set(s)  vd_load(p)  vd_store(p, v)    as for vf
+ *   vd_widen(v)  vd_narrow(v)                from a vf, exactly; to a vf, rounded
+ *   vd_add vd_sub vd_mul vd_div vd_sqrt      lane-wise
+ *   vd_fma(a, b, c)                          as vf_fma
+ *   vd_max(a, b)                             the greater one; b where a or b is NaN, or, in NEON, NaN
+ *   vd_sum(v)                                sum of the lanes, in a fixed tree order
  *
  * The streaming stores of 16-bit types write VF_LANES * 2 bytes, to an address aligned to that.
  */
