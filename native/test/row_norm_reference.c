@@ -85,6 +85,9 @@ double row_uncertainty_of_xh(const row_uncertainty *source, const row_reference 
         return 0;
     }
     double scale = row_uncertainty_of_scale(source, row);
+    if (isinf(scale)) {
+        return INFINITY;
+    }
     return difference * row->r * (1 + scale) + fabs((x - row->mean) * row->r) * scale;
 }
 
