@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "crash.h"
 #include "fp_state.h"
 #include "row_norm_reference.h"
 #include "values.h"
@@ -21,8 +22,6 @@ typedef struct operands {
 } operands;
 
 void (*row_norm_call_hook)(int inside);
-int row_norm_names_crashes;
-char row_norm_current[1024];
 
 const char *row_norm_name(row_norm_operation operation) {
     return operation == LAYER_NORM ? "layer_norm" : "rms_norm";
@@ -64,7 +63,7 @@ void row_norm_describe(const row_norm_case *test, const gatun_context *context, 
         test->statistics_offset, (unsigned long long)test->seed);
 }
 
-static unsigned char *reserve(unsigned char **buffer, size_t *capacity, size_t bytes) {
+unsigned char *row_norm_reserve(unsigned char **buffer, size_t *capacity, size_t bytes) {
     if (*capacity < bytes) {
         free(*buffer);
         *buffer = malloc(bytes);
@@ -76,32 +75,9 @@ static unsigned char *reserve(unsigned char **buffer, size_t *capacity, size_t b
     return *buffer;
 }
 
-static double make_value(const row_norm_case *test, long long column, long long hot_column, uint64_t *random) {
-    switch (test->values) {
-    case VALUES_CONSTANT:
-        return test->base;
-    case VALUES_ONE_HOT:
-        return column == hot_column ? test->scale : 0.0;
-    case VALUES_ALTERNATING:
-        return test->base + (column % 2 == 0 ? test->scale : -test->scale);
-    case VALUES_SIGNED_ZERO:
-        return column % 2 == 0 ? 0.0 : -0.0;
-    default:
-        return test->base + test->scale * random_bell(random);
-    }
-}
-
-/* Fills x; the padding between rows is NaN, so that a result that takes it in shows. */
 static void fill_input(const row_norm_case *test, void *x, uint64_t *random) {
-    for (long long i = 0; i < test->rows; i++) {
-        long long hot_column = (long long)(random_bits(random) % (uint64_t)test->columns);
-        for (long long j = 0; j < test->columns; j++) {
-            dtype_store(test->dtype, x, i * test->x_stride + j, make_value(test, j, hot_column, random));
-        }
-        for (long long j = test->columns; j < test->x_stride && i + 1 < test->rows; j++) {
-            dtype_store(test->dtype, x, i * test->x_stride + j, NAN);
-        }
-    }
+    row_values_fill(test->values, test->base, test->scale, test->dtype, test->rows, test->columns, test->x_stride, x,
+                    random);
     if (test->has_special && test->rows > 0) {
         dtype_store(test->dtype, x, test->rows / 2 * test->x_stride + test->special_column, test->special);
     }
@@ -134,7 +110,8 @@ static void prepare(gatun_context *context, const row_norm_case *test, row_norm_
     operand->y_bytes = extent(test->rows, test->columns, test->y_stride) * element;
     operand->x = place(&memory->x, test, operand->x_bytes / element, element, test->x_offset);
     fill_input(test, operand->x, &random);
-    memcpy(reserve(&memory->x_copy, &memory->x_copy_capacity, operand->x_bytes + 1), operand->x, operand->x_bytes);
+    memcpy(row_norm_reserve(&memory->x_copy, &memory->x_copy_capacity, operand->x_bytes + 1), operand->x,
+           operand->x_bytes);
     if (test->in_place) {
         operand->y = operand->x;
     } else {
@@ -204,44 +181,6 @@ static int margins_intact(const row_norm_case *test, const row_norm_memory *memo
            (operand->scratch == NULL || guarded_margins_intact(&memory->scratch));
 }
 
-static int check_statistics(const operands *operand, const row_reference *reference, long long row, double bound,
-                            const char *what) {
-    if (operand->rstd == NULL) {
-        return 1;
-    }
-    double r = dtype_round(GATUN_F32, reference->r);
-    double saved = operand->rstd[row];
-    double slack = isfinite(r) ? bound * 0x1p-23 * r + 0x1p-149 : 0;
-    int good = CHECK(isnan(r) ? isnan(saved) : saved == r || fabs(saved - r) <= slack,
-                     "%s\n    row %lld: rstd is %.9g, expected %.9g", what, row, saved, r);
-    if (operand->mean == NULL) {
-        return good;
-    }
-    double mean = operand->mean[row];
-    double both = mean + (double)operand->mean_low[row];
-    if (!isfinite(reference->mean)) {
-        return CHECK(!isfinite(mean), "%s\n    row %lld: mean is %.9g, expected %g", what, row, mean,
-                     reference->mean) &&
-               good;
-    }
-    /* What a backward pass loses: the error of (x - mean) * r in the units of the bound. */
-    double deviation = sqrt(reference->mean_square);
-    double allowed = bound * 0x1p-23 * deviation + 0x1p-46 * fabs(reference->mean) + 0x1p-149;
-    good &= CHECK(fabs(both - reference->mean) <= allowed,
-                  "%s\n    row %lld: mean + mean_low is %.17g, expected %.17g within %g", what, row, both,
-                  reference->mean, allowed);
-    good &= CHECK(fabs(mean - reference->mean) <= allowed + 0x1p-24 * fabs(reference->mean) + 0x1p-149,
-                  "%s\n    row %lld: mean is %.9g, expected %.9g", what, row, mean, reference->mean);
-    return good;
-}
-
-static int within(double value, interval allowed) {
-    if (isnan(allowed.low) || isnan(allowed.high)) {
-        return isnan(value);
-    }
-    return value >= allowed.low && value <= allowed.high;
-}
-
 static void note_error(const row_norm_case *test, double y, double exact, row_norm_error *error) {
     if (error == NULL || !isfinite(exact) || !isfinite(y)) {
         return;
@@ -256,10 +195,12 @@ static void note_error(const row_norm_case *test, double y, double exact, row_no
 
 static int check_rows(const row_norm_case *test, const operands *operand, const unsigned char *x, double bound,
                       row_norm_error *error, const char *what) {
+    const row_norm_saved saved = {operand->mean, operand->mean_low, operand->rstd};
+    const row_uncertainty exact_source = {0, 0};
     for (long long i = 0; i < test->rows; i++) {
         const unsigned char *x_row = x + (size_t)(i * test->x_stride) * dtype_bytes(test->dtype);
         row_reference reference = row_norm_reference(test, x_row);
-        if (!check_statistics(operand, &reference, i, bound, what)) {
+        if (!row_norm_check_statistics(&saved, &reference, i, bound, &exact_source, what)) {
             return 0;
         }
         for (long long j = 0; j < test->columns; j++) {
@@ -270,7 +211,7 @@ static int check_rows(const row_norm_case *test, const operands *operand, const 
             double y = dtype_load(test->dtype, operand->y, i * test->y_stride + j);
             interval allowed = row_norm_allowed(test, &reference, value, gamma, beta, bound);
             note_error(test, y, exact, error);
-            if (!within(y, allowed)) {
+            if (!interval_holds(allowed, y)) {
                 return CHECK(0,
                              "%s\n    y[%lld, %lld] is %.9g, expected %.17g, allowed %.9g to %.9g; x %.9g, mean "
                              "%.17g, r %.17g, gamma %.9g, beta %.9g",
@@ -285,7 +226,8 @@ static int check_rows(const row_norm_case *test, const operands *operand, const 
 static void pack(const row_norm_case *test, const operands *operand, row_norm_memory *memory, row_norm_result *result) {
     size_t row_bytes = (size_t)test->columns * dtype_bytes(test->dtype);
     size_t rows = (size_t)test->rows;
-    unsigned char *to = reserve(&memory->packed, &memory->packed_capacity, rows * (row_bytes + 3 * sizeof(float)) + 1);
+    unsigned char *to =
+        row_norm_reserve(&memory->packed, &memory->packed_capacity, rows * (row_bytes + 3 * sizeof(float)) + 1);
     result->bytes = to;
     for (size_t i = 0; i < rows; i++, to += row_bytes) {
         memcpy(to, operand->y + i * (size_t)test->y_stride * dtype_bytes(test->dtype), row_bytes);
@@ -303,12 +245,10 @@ static void pack(const row_norm_case *test, const operands *operand, row_norm_me
 int row_norm_run(gatun_context *context, const row_norm_case *test, double bound, row_norm_memory *memory,
                  row_norm_result *result, row_norm_error *error) {
     operands operand;
-    char what[sizeof row_norm_current];
+    char what[1024];
     char message[256] = "untouched";
     row_norm_describe(test, context, what, sizeof what);
-    if (row_norm_names_crashes) {
-        memcpy(row_norm_current, what, sizeof what);
-    }
+    crash_name_case(what);
     prepare(context, test, memory, &operand);
 
     if (row_norm_call_hook != NULL) {

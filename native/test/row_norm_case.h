@@ -11,18 +11,9 @@
 
 #include "gatun.h"
 #include "guarded.h"
+#include "row_values.h"
 
 typedef enum row_norm_operation { LAYER_NORM, RMS_NORM } row_norm_operation;
-
-/* What the rows of x hold. */
-typedef enum row_values {
-    VALUES_BELL,        /* base + scale * bell-shaped noise */
-    VALUES_CONSTANT,    /* base */
-    VALUES_ONE_HOT,     /* scale at one position, else 0 */
-    VALUES_ALTERNATING, /* base + scale, base - scale, ... */
-    VALUES_SIGNED_ZERO, /* +0, -0, ... */
-    VALUES_KINDS
-} row_values;
 
 typedef struct row_norm_case {
     row_norm_operation operation;
@@ -41,6 +32,11 @@ typedef struct row_norm_case {
     long long x_offset, y_offset, parameter_offset, statistics_offset; /* elements, with PLACE_BEGIN */
     uint64_t seed;
 } row_norm_case;
+
+/* The statistics that a call saved, NULL where it did not. */
+typedef struct row_norm_saved {
+    const float *mean, *mean_low, *rstd;
+} row_norm_saved;
 
 /* The memory of one caller; zero-initialised, reused from case to case. */
 typedef struct row_norm_memory {
@@ -65,11 +61,6 @@ typedef struct row_norm_error {
 /* Called with 1 before and with 0 after each call of a kernel, where a test has set it. */
 extern void (*row_norm_call_hook)(int inside);
 
-/* Where only one thread runs cases, it may set the first; the second then holds the description of the latest case, for
- * a handler of the signal that a guard page raises. */
-extern int row_norm_names_crashes;
-extern char row_norm_current[1024];
-
 const char *row_norm_name(row_norm_operation operation);
 
 /* The case of plain [rows, columns] with gamma, beta, eps 1e-5, unit noise, all strides equal to the columns. */
@@ -87,5 +78,8 @@ int row_norm_run(gatun_context *context, const row_norm_case *test, double bound
                  row_norm_result *result, row_norm_error *error);
 
 void row_norm_release(row_norm_memory *memory);
+
+/* At least `bytes` bytes in a buffer that grows; ends the program where there is no memory. */
+unsigned char *row_norm_reserve(unsigned char **buffer, size_t *capacity, size_t bytes);
 
 #endif

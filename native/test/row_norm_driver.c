@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "row_norm_driver.h"
 
-#include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "check.h"
+#include "crash.h"
 #include "levels.h"
 #include "values.h"
 
@@ -26,32 +25,11 @@ static void report(const row_norm_driver *driver) {
     }
 }
 
-/* Names the case that ran into a guard page, then lets the signal end the program. */
-static void name_crash(int signal_number) {
-    static const char introduction[] = "\nmemory outside the operands was accessed by\n    ";
-    ssize_t written = write(STDERR_FILENO, introduction, sizeof introduction - 1);
-    written += write(STDERR_FILENO, row_norm_current, strlen(row_norm_current));
-    written += write(STDERR_FILENO, "\n", 1);
-    (void)written;
-    signal(signal_number, SIG_DFL);
-}
-
-static void catch_crashes(void) {
-    static const int signals[] = {SIGSEGV, SIGBUS};
-    row_norm_names_crashes = 1;
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-        void (*earlier)(int) = signal(signals[i], name_crash);
-        if (earlier != SIG_DFL) {
-            signal(signals[i], earlier); /* a sanitizer's, which tells more */
-        }
-    }
-}
-
 int row_norm_drive(int argc, char **argv, void (*test)(row_norm_driver *)) {
     if (argc < 2) {
         check_abandon("usage: %s CASES_FOLDER [--reduced]", argv[0]);
     }
-    catch_crashes();
+    crash_catch();
     for (row_norm_operation operation = LAYER_NORM; operation <= RMS_NORM; operation++) {
         int levels[LEVELS_MAX];
         int count = levels_of(row_norm_name(operation), levels);

@@ -46,6 +46,11 @@ static double double_of(uint64_t bits) {
     return value;
 }
 
+/* 2^exponent, a normal number. */
+static double power_of_two(int exponent) {
+    return double_of((uint64_t)(exponent + 1023) << 52);
+}
+
 /* Rounds to `digits` significant bits with the smallest normal exponent `least` and the greatest `most`. */
 static double round_to_format(double value, int digits, int least, int most) {
     if (value == 0 || !isfinite(value)) {
@@ -53,7 +58,7 @@ static double round_to_format(double value, int digits, int least, int most) {
     }
     double magnitude = fabs(value);
     double rounded;
-    if (magnitude < ldexp(1.0, least)) {
+    if (magnitude < power_of_two(least)) {
         rounded = ldexp(rint(ldexp(magnitude, digits - 1 - least)), least - (digits - 1));
     } else { /* a carry out of the fraction moves on to the exponent, as it should */
         int dropped = 53 - digits;
@@ -61,7 +66,7 @@ static double round_to_format(double value, int digits, int least, int most) {
         bits += (UINT64_C(1) << (dropped - 1)) - 1 + ((bits >> dropped) & 1);
         rounded = double_of(bits >> dropped << dropped);
     }
-    double limit = ldexp(2.0 - ldexp(1.0, 1 - digits), most);
+    double limit = (2.0 - power_of_two(1 - digits)) * power_of_two(most);
     return copysign(rounded > limit ? INFINITY : rounded, value);
 }
 

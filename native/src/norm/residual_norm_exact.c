@@ -10,7 +10,8 @@ typedef struct {
     double mean, reciprocal; /* of the inner normalization */
 } exact_row;
 
-/* What is normalized: the sum as it is rounded, or x + bias where the residual follows the normalization. */
+/* What is normalized: the sum as it is rounded, or the float32 sum x + bias where the residual follows the
+ * normalization. */
 static double source(const exact_row *r, long long j, residual_norm_operation operation) {
     const residual_norm_arguments *a = r->a;
     const row_norm_arguments *norm = &a->norm;
@@ -21,12 +22,12 @@ static double source(const exact_row *r, long long j, residual_norm_operation op
         value += load_element(a->bias, j, norm->parameter_dtype);
     }
     if (operation == NORM_RESIDUAL_ADD) {
-        return value;
+        return rounded(value, GATUN_F32);
     }
     if (r->residual) {
         value += (double)a->alpha * load_element(r->residual, j, norm->dtype);
     }
-    return a->sum_mode == GATUN_SUM_ROUNDED ? rounded(value, norm->dtype) : value;
+    return rounded(value, a->sum_mode == GATUN_SUM_ROUNDED ? norm->dtype : GATUN_F32);
 }
 
 static double source_of_inner(const exact_row *r, long long j, residual_norm_operation operation) {
