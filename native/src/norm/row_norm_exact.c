@@ -1,35 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rows that float32 statistics cannot describe. */
-#include "../simd/simd.h"
+#include "exact_element.h"
 #include "norm_kernels.h"
 #include "row_scale.h"
 
 row_scale row_norm_scale(const row_norm_arguments *a, long long row, row_moments moments) {
     return scale_of_row(a, row, moments);
-}
-
-static double load(const void *p, long long index, int dtype) {
-    switch (dtype) {
-    case GATUN_BF16:
-        return (double)bf16_to_float(((const uint16_t *)p)[index]);
-    case GATUN_F16:
-        return (double)f16_to_float(((const uint16_t *)p)[index]);
-    default:
-        return (double)((const float *)p)[index];
-    }
-}
-
-static void store(void *p, long long index, int dtype, float value) {
-    switch (dtype) {
-    case GATUN_BF16:
-        ((uint16_t *)p)[index] = bf16_from_float(value);
-        break;
-    case GATUN_F16:
-        ((uint16_t *)p)[index] = f16_from_float(value);
-        break;
-    default:
-        ((float *)p)[index] = value;
-    }
 }
 
 static double rounded(double value, int dtype) {
