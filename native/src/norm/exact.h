@@ -4,7 +4,7 @@
 #define GATUN_NORM_EXACT_H
 
 #include "../simd/simd.h"
-#include "norm_kernels.h"
+#include "row_norm_kernel.h"
 #include "scalar_elements.h"
 
 static inline double rounded(double value, int dtype) {

@@ -2,7 +2,7 @@
 /* The backward pass of a head vector that float32 statistics cannot describe. */
 #include "../simd/simd.h"
 #include "head_damping.h"
-#include "norm_kernels.h"
+#include "head_norm_kernel.h"
 #include "row_scale.h"
 #include "scalar_elements.h"
 

@@ -64,7 +64,7 @@ GATUN_INLINE row_source source_of_row(const residual_norm_arguments *a, long lon
         s.residual = element(a->residual, row * a->residual_stride, dtype);
     }
     if (operation == NORM_ADD_NORM) {
-        s.inner = operands_of(&a->inner, s.x, 0, inner, centered);
+        s.inner = output_operands_of(&a->inner, s.x, 0, inner, centered);
     }
     return s;
 }
@@ -213,7 +213,7 @@ GATUN_INLINE void normalize_sums_of_group(const residual_norm_arguments *a, long
         scales[k] = scale_of_sum(a, row, &inner[k], ahead, dtype, operation, centered);
         void *y = norm->y ? row_of_y(norm, row, dtype) : 0;
         operands[k] = (residual_operands){source_of_row(a, row, &inner[k], dtype, centered, operation),
-                                          operands_of(norm, 0, y, &scales[k], centered),
+                                          output_operands_of(norm, 0, y, &scales[k], centered),
                                           a->h ? (char *)a->h + row * a->h_stride * element_bytes(dtype) : 0};
         residuals[k] = a->residual ? element(a->residual, row * a->residual_stride, dtype) : 0;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rows of the fused residual normalizations that float32 statistics cannot describe. */
 #include "exact.h"
+#include "residual_norm_kernel.h"
 #include "row_scale.h"
 
 /* One row of the operands. */

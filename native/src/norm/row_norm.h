@@ -105,7 +105,7 @@ typedef struct {
     bool llama;   /* GATUN_CAST_LLAMA */
 } output_operands;
 
-GATUN_INLINE output_operands operands_of(const row_norm_arguments *a, const void *x, void *y, const row_scale *scale,
+GATUN_INLINE output_operands output_operands_of(const row_norm_arguments *a, const void *x, void *y, const row_scale *scale,
                                          const bool centered) {
     return (output_operands){x,
                              a->gamma,
@@ -119,7 +119,7 @@ GATUN_INLINE output_operands operands_of(const row_norm_arguments *a, const void
                              a->cast_mode == GATUN_CAST_LLAMA};
 }
 
-GATUN_INLINE vf load_parameter(const output_operands *o, const void *p, long long j, const int n, const bool all,
+GATUN_INLINE vf load_affine(const output_operands *o, const void *p, long long j, const int n, const bool all,
                                const output_form form) {
     if (form.affine == GENERAL && o->widened) {
         return load_lanes(p, j, n, all, GATUN_F32);
@@ -139,12 +139,12 @@ GATUN_INLINE vf normalized(const output_operands *o, vf x, long long j, const in
     case NEITHER:
         return xh;
     case GAMMA:
-        return vf_mul(xh, load_parameter(o, o->gamma, j, n, all, form));
+        return vf_mul(xh, load_affine(o, o->gamma, j, n, all, form));
     case GAMMA_AND_BETA:
-        return vf_fma(xh, load_parameter(o, o->gamma, j, n, all, form), load_parameter(o, o->beta, j, n, all, form));
+        return vf_fma(xh, load_affine(o, o->gamma, j, n, all, form), load_affine(o, o->beta, j, n, all, form));
     default: {
-        vf weight = o->gamma ? vf_add(load_parameter(o, o->gamma, j, n, all, form), o->offset) : vf_set(1);
-        return o->beta ? vf_fma(xh, weight, load_parameter(o, o->beta, j, n, all, form)) : vf_mul(xh, weight);
+        vf weight = o->gamma ? vf_add(load_affine(o, o->gamma, j, n, all, form), o->offset) : vf_set(1);
+        return o->beta ? vf_fma(xh, weight, load_affine(o, o->beta, j, n, all, form)) : vf_mul(xh, weight);
     }
     }
 }
@@ -403,7 +403,7 @@ GATUN_INLINE vf output_vector(const output_operands *o, long long j, const outpu
 /* Columns [begin, end). A streaming form is called with whole lines only. */
 GATUN_INLINE void output(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
                          const row_scale *scale, fetcher *fetched, const output_form form) {
-    const output_operands o = operands_of(a, x, y, scale, form.centered);
+    const output_operands o = output_operands_of(a, x, y, scale, form.centered);
     fetcher ahead = *fetched;
     long long j = begin;
     const int unroll = form.dtype == GATUN_F32 ? 8 : 4;

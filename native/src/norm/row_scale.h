@@ -6,7 +6,7 @@
 #include <float.h>
 
 #include "../simd/simd.h"
-#include "norm_kernels.h"
+#include "row_norm_kernel.h"
 
 /* Below this denominator the squares have lost bits to float32 underflow. */
 #define SMALLEST_DENOMINATOR 0x1p-50
@@ -21,6 +21,19 @@ static inline double reciprocal_of_mean_square(double mean_square, double count,
     }
     default:
         return 1.0 / vf_sqrt_f64(mean_square + (double)eps);
+    }
+}
+
+/* k of a backward pass: how r answers to a change of the mean square, where it is 1 for GATUN_EPS_IN_SQRT. */
+static inline double response_of_mean_square(double mean_square, double count, double reciprocal, float eps,
+                                             int eps_mode) {
+    switch (eps_mode) {
+    case GATUN_EPS_ADD:
+        return mean_square == 0 ? 0 : 1.0 / (vf_sqrt_f64(mean_square) * reciprocal);
+    case GATUN_EPS_CLAMP:
+        return vf_sqrt_f64(count * mean_square) < (double)eps ? 0 : 1;
+    default:
+        return 1;
     }
 }
 
