@@ -301,8 +301,7 @@ static int run_backward(const gatun_context *context, backward_call *c) {
     const int outputs = (a->dx != 0) + (a->dresidual != 0);
     const int tensors = 1 + c->norms + (a->dh_in != 0) + outputs;
     /* As in the forward pass: neighbours use the last-level cache too. */
-    a->prefetch = tensor_bytes * tensors > context->last_level_cache / 4;
-    a->stream = tensor_bytes * outputs > context->last_level_cache / 2 && !in_place(a);
+    a->stream = tensor_bytes * tensors > context->last_level_cache / 2 && outputs > 0 && !in_place(a);
     gatun_pool *pool = (c->row_end - c->row_begin) * a->columns * element_bytes(a->dtype) * tensors >= SHARED_BYTES
                            ? context->pool
                            : 0;

@@ -105,8 +105,8 @@ typedef struct {
     bool llama;   /* GATUN_CAST_LLAMA */
 } output_operands;
 
-GATUN_INLINE output_operands output_operands_of(const row_norm_arguments *a, const void *x, void *y, const row_scale *scale,
-                                         const bool centered) {
+GATUN_INLINE output_operands output_operands_of(const row_norm_arguments *a, const void *x, void *y,
+                                                const row_scale *scale, const bool centered) {
     return (output_operands){x,
                              a->gamma,
                              a->beta,
@@ -120,7 +120,7 @@ GATUN_INLINE output_operands output_operands_of(const row_norm_arguments *a, con
 }
 
 GATUN_INLINE vf load_affine(const output_operands *o, const void *p, long long j, const int n, const bool all,
-                               const output_form form) {
+                            const output_form form) {
     if (form.affine == GENERAL && o->widened) {
         return load_lanes(p, j, n, all, GATUN_F32);
     }

@@ -3,11 +3,10 @@
  * The bodies that the backward passes of the row normalizations share, in the vector vocabulary. As in row_norm.h, the
  * const arguments are constants wherever the inline functions are called.
  *
- * Rows are visited in groups of four that begin at multiples of four. First the two sums over each row that its dx needs
- * are taken, of all rows of the group side by side; then one pass over the columns writes the group's results and adds
- * to the sums over rows, so that those, and gamma, move once for four rows. Rows too long for that are visited one by
- * one, four pieces of a row side by side. The operations on each element and their order are the same in both ways, and
- * so are the bits.
+ * The results of a row need two sums over it, and so two passes. The second pass over one row and the first over the
+ * next are one loop, so that reading, computing and writing keep going side by side, and the second finds its row in
+ * the caches. Blocks of columns that the two do not share have loops of their own. The operations on each element and
+ * their order are the same in both ways, and so are the bits.
  *
  * Sums over rows (the parameter gradients) are kept for each slab of rows apart, in float32. A slab takes
  * ROWS_TO_FOLD rows before it folds their sums into others; at the end the slabs are summed pairwise.
@@ -18,16 +17,12 @@
 #include "backward_slabs.h"
 #include "row_norm.h"
 
-/* Rows of a group, or pieces of a row, side by side: each has two running sums, and as many hide the latency of FMA. */
-#define STRANDS GATUN_BACKWARD_PIECE_ROWS
-
-/* Of a running sum: FOLD vectors, then it is folded; after BLOCKS of those into double precision. */
+/* A running sum over a row takes FOLD vectors, then it is folded; after BLOCKS of those into double precision. */
 #define BLOCK (FOLD * VF_LANES)
 #define BLOCKS 32
 
-/* The inputs of a group that is visited as one: they stay in the level-2 cache until they are used again, and so do
- * those of the next group on their way there. */
-#define BACKWARD_GROUP_BYTES (160LL << 10)
+/* How far ahead of the first pass its tensors are fetched. */
+#define BYTES_AHEAD 2048
 
 /* How an operation is composed; TWO_NORMS: norm[1], and its result added to what norm[0] normalizes. */
 typedef enum { ONE_NORM, ADD_NORM, NORM_ADD, TWO_NORMS } composition;
@@ -35,10 +30,12 @@ typedef enum { ONE_NORM, ADD_NORM, NORM_ADD, TWO_NORMS } composition;
 /* Which results a loop has; ANY asks for each operand whether it is there. */
 typedef enum { DX, GRADIENTS, DX_AND_GRADIENTS, ANY } results;
 
+/* `sums`: the sums of the next row over norm[sums - 1], 0 for none; `writes`: the results of this row; `stream`: past
+ * the caches. */
 typedef struct {
     composition composition;
-    int dtype, rows;
-    bool centered, low, gamma; /* low: some mean of the group has a mean_low that counts */
+    int dtype, sums;
+    bool centered, gamma, writes, stream;
     results results;
 } backward_form;
 
@@ -46,103 +43,114 @@ typedef struct {
 typedef struct {
     float center, low, rstd, mean_g, mean_gxh;
     double response; /* k in gatun/norm.h */
-    bool exact;      /* float32 cannot represent it: the row goes to row_norm_backward_exact */
 } row_terms;
 
-/* The rows of a group, 1 or 4, while they are worked on. */
+/* A row on its way through the passes. */
 typedef struct {
     long long row;
-    row_terms terms[2][STRANDS]; /* of each norm */
-    float *sums[BACKWARD_GRADIENTS];
-    bool stream_dx, stream_dresidual;
+    row_terms terms[2]; /* of each norm */
+    bool exact;         /* float32 cannot represent it: the row goes to row_norm_backward_exact */
 } row_visit;
 
-/* Brings the inputs of the next group: each tensor in four streams, its four rows or the quarters of one row. */
+/* The sums over a row: of g, where it is centered, and of g * xh. */
 typedef struct {
-    fetcher tensors[4];
-    int count;
-} group_fetcher;
+    double g, gxh;
+} row_sums;
 
-GATUN_INLINE void fetch_group(group_fetcher *ahead) {
-    for (int t = 0; t < ahead->count; t++) {
-        fetch(&ahead->tensors[t]);
+/* Those sums on their way: of up to BLOCKS blocks, and of the blocks before them. */
+typedef struct {
+    vf g, gxh;
+    int blocks;
+    row_sums earlier;
+} running_row;
+
+GATUN_INLINE running_row no_running_row(void) {
+    return (running_row){vf_zero(), vf_zero(), 0, {0, 0}};
+}
+
+GATUN_INLINE row_sums sums_of_row(const running_row *r) {
+    return (row_sums){r->earlier.g + (double)vf_sum(r->g), r->earlier.gxh + (double)vf_sum(r->gxh)};
+}
+
+GATUN_INLINE void add_block(running_row *r, vf g, vf gxh) {
+    if (r->blocks == BLOCKS) {
+        *r = (running_row){vf_zero(), vf_zero(), 0, sums_of_row(r)};
     }
+    r->g = vf_add(r->g, g);
+    r->gxh = vf_add(r->gxh, gxh);
+    r->blocks++;
 }
 
-/* Columns of a pass over `rows` rows at once that a call of `fetch_group` keeps up with. */
-GATUN_INLINE long long fetch_columns(const backward_form form) {
-    return FETCH_STEP / form.rows / element_bytes(form.dtype);
-}
-
-/* Rows of a tensor; the stride is in bytes. */
+/* The constants of a norm and a row. */
 typedef struct {
-    char *first;
-    long long stride;
-} tensor_rows;
+    vf center, low, rstd, mean_g, mean_gxh;
+} norm_constants;
 
-GATUN_INLINE tensor_rows rows_from(const void *p, long long row, long long stride, const int dtype) {
-    const long long bytes = stride * element_bytes(dtype);
-    return (tensor_rows){p ? (char *)(uintptr_t)p + row * bytes : 0, bytes};
-}
-GATUN_INLINE void *row_of(const tensor_rows *t, const int k) {
-    return t->first + k * t->stride;
-}
-
-/* The operands of a pass, held apart from the arguments so that no store can seem to change them. */
+/* A row's operands. */
 typedef struct {
-    tensor_rows x;
-    const void *gamma;
-    vf center[STRANDS], low[STRANDS], rstd[STRANDS], mean_g[STRANDS], mean_gxh[STRANDS];
-} norm_operands;
+    const void *dy, *dh_in, *x[2];
+    void *dx, *dresidual;
+    norm_constants norm[2];
+} row_operands;
 
+/* Those of a pass, held apart from the arguments so that no store can seem to change them. */
 typedef struct {
-    tensor_rows dy, dh_in, dx, dresidual;
-    norm_operands norm[2];
-    const void *bias;
-    vf offset, alpha;
+    row_operands row, next; /* whose results are written, and whose sums are taken */
+    const void *gamma[2], *bias;
     float *sums[BACKWARD_GRADIENTS];
-    bool wide, residual_of_dy, stream_dx, stream_dresidual;
-} group_operands;
+    vf offset, alpha;
+    bool wide;
+} pass_operands;
 
-GATUN_INLINE norm_operands operands_of_norm(const row_norm_backward_arguments *a, const row_visit *v, const int norm,
-                                            const backward_form form) {
-    norm_operands o;
-    o.x = rows_from(a->norm[norm].x, v->row, a->norm[norm].x_stride, form.dtype);
-    o.gamma = a->norm[norm].gamma;
-#pragma GCC unroll 4
-    for (int k = 0; k < form.rows; k++) {
-        const row_terms *t = &v->terms[norm][k];
-        o.center[k] = vf_set(t->center);
-        o.low[k] = vf_set(t->low);
-        o.rstd[k] = vf_set(t->rstd);
-        o.mean_g[k] = vf_set(t->mean_g);
-        o.mean_gxh[k] = vf_set(form.centered ? t->mean_gxh : -t->mean_gxh);
+GATUN_INLINE const void *input_row(const void *p, long long row, long long stride, const int dtype) {
+    return p ? element(p, row * stride, dtype) : 0;
+}
+GATUN_INLINE void *output_row(void *p, long long row, long long stride, const int dtype) {
+    return p ? (char *)p + row * stride * element_bytes(dtype) : 0;
+}
+
+GATUN_INLINE norm_constants constants_of(const row_terms *t, const backward_form form) {
+    return (norm_constants){vf_set(t->center), vf_set(t->low), vf_set(t->rstd), vf_set(t->mean_g),
+                            vf_set(form.centered ? t->mean_gxh : -t->mean_gxh)};
+}
+
+GATUN_INLINE row_operands operands_of_row(const row_norm_backward_arguments *a, const row_visit *v,
+                                          const backward_form form) {
+    row_operands o;
+    o.dy = input_row(a->dy, v->row, a->dy_stride, form.dtype);
+    o.dh_in = input_row(a->dh_in, v->row, a->dh_in_stride, form.dtype);
+    o.dx = output_row(a->dx, v->row, a->dx_stride, form.dtype);
+    o.dresidual = output_row(a->dresidual, v->row, a->dresidual_stride, form.dtype);
+    o.x[0] = input_row(a->norm[0].x, v->row, a->norm[0].x_stride, form.dtype);
+    o.norm[0] = constants_of(&v->terms[0], form);
+    if (form.composition == TWO_NORMS) {
+        o.x[1] = input_row(a->norm[1].x, v->row, a->norm[1].x_stride, form.dtype);
+        o.norm[1] = constants_of(&v->terms[1], form);
     }
     return o;
 }
 
-GATUN_INLINE group_operands operands_of(const row_norm_backward_arguments *a, const row_visit *v,
-                                        const backward_form form) {
-    group_operands o;
-    o.dy = rows_from(a->dy, v->row, a->dy_stride, form.dtype);
-    o.dh_in = rows_from(a->dh_in, v->row, a->dh_in_stride, form.dtype);
-    o.dx = rows_from(a->dx, v->row, a->dx_stride, form.dtype);
-    o.dresidual = rows_from(a->dresidual, v->row, a->dresidual_stride, form.dtype);
-    o.norm[0] = operands_of_norm(a, v, 0, form);
-    if (form.composition == TWO_NORMS) {
-        o.norm[1] = operands_of_norm(a, v, 1, form);
+GATUN_INLINE pass_operands operands_of_pass(const row_norm_backward_arguments *a, float *const *sums,
+                                            const row_visit *v, const row_visit *next, const backward_form form) {
+    pass_operands o;
+    if (form.writes) {
+        o.row = operands_of_row(a, v, form);
+    }
+    if (form.sums) {
+        o.next = operands_of_row(a, next, form);
+    }
+#pragma GCC unroll 2
+    for (int norm = 0; norm < 2; norm++) {
+        o.gamma[norm] = a->norm[norm].gamma;
+    }
+#pragma GCC unroll 4
+    for (int g = 0; g < BACKWARD_GRADIENTS; g++) {
+        o.sums[g] = sums[g];
     }
     o.bias = a->bias;
     o.offset = vf_set(a->weight_offset);
     o.alpha = vf_set(a->alpha);
-#pragma GCC unroll 4
-    for (int g = 0; g < BACKWARD_GRADIENTS; g++) {
-        o.sums[g] = v->sums[g];
-    }
     o.wide = a->parameter_dtype == GATUN_F32;
-    o.residual_of_dy = a->residual_of_dy;
-    o.stream_dx = v->stream_dx;
-    o.stream_dresidual = v->stream_dresidual;
     return o;
 }
 
@@ -152,175 +160,85 @@ typedef struct {
     int n;
 } column_vector;
 
-GATUN_INLINE vf load_parameter(const group_operands *o, const void *p, const column_vector at, const bool all,
+/* What the columns bring to every row. */
+typedef struct {
+    vf weight[2], bias;
+} column_parameters;
+
+GATUN_INLINE vf load_parameter(const pass_operands *o, const void *p, const column_vector at, const bool all,
                                const backward_form form) {
     return form.dtype == GATUN_F32 || o->wide ? load_lanes(p, at.j, at.n, all, GATUN_F32)
                                               : load_lanes(p, at.j, at.n, all, form.dtype);
 }
 
-GATUN_INLINE vf weight_at(const group_operands *o, const int norm, const column_vector at, const bool all,
+GATUN_INLINE vf weight_at(const pass_operands *o, const int norm, const column_vector at, const bool all,
                           const backward_form form) {
-    const void *gamma = o->norm[norm].gamma;
-    if (form.results == ANY ? gamma != 0 : form.gamma) {
-        return vf_add(load_parameter(o, gamma, at, all, form), o->offset);
+    if (form.results == ANY ? o->gamma[norm] != 0 : form.gamma) {
+        return vf_add(load_parameter(o, o->gamma[norm], at, all, form), o->offset);
     }
     return vf_set(1);
+}
+
+GATUN_INLINE column_parameters parameters_at(const pass_operands *o, const column_vector at, const bool all,
+                                             const backward_form form) {
+    column_parameters p;
+    p.weight[0] = weight_at(o, 0, at, all, form);
+    if (form.composition == TWO_NORMS) {
+        p.weight[1] = weight_at(o, 1, at, all, form);
+    }
+    p.bias = form.composition == NORM_ADD && o->bias ? load_parameter(o, o->bias, at, all, form) : vf_zero();
+    return p;
 }
 
 GATUN_INLINE vf weighted(vf gradient, vf weight, const backward_form form) {
     return form.results == ANY || form.gamma ? vf_mul(gradient, weight) : gradient;
 }
 
-/* What row k of norm[norm] makes of its input. `low` is left out of sums over a row: terms_of puts it in. */
-GATUN_INLINE vf normalized_at(const group_operands *o, const int norm, const int k, const column_vector at,
-                              const bool all, vf bias, const bool low, const backward_form form) {
-    const norm_operands *m = &o->norm[norm];
-    vf x = load_lanes(row_of(&m->x, k), at.j, at.n, all, form.dtype);
+/* What norm[norm] makes of its input. `low` is left out of sums over a row: take_sums puts it in. */
+GATUN_INLINE vf normalized_at(const row_operands *r, const int norm, const column_vector at, const bool all, vf bias,
+                              const bool low, const backward_form form) {
+    const norm_constants *c = &r->norm[norm];
+    vf x = load_lanes(r->x[norm], at.j, at.n, all, form.dtype);
     if (form.composition == NORM_ADD) {
         x = vf_add(x, bias);
     }
     if (form.centered) {
-        x = vf_sub(x, m->center[k]);
-        x = low ? vf_sub(x, m->low[k]) : x;
+        x = vf_sub(x, c->center);
+        x = low ? vf_sub(x, c->low) : x;
     }
-    return vf_mul(x, m->rstd[k]);
+    return vf_mul(x, c->rstd);
 }
 
-/* The gradient of the input of row k of a norm, from g and xh. */
-GATUN_INLINE vf through_norm(const norm_operands *m, const int k, vf g, vf xh, const backward_form form) {
-    vf rest = form.centered ? vf_sub(g, vf_fma(xh, m->mean_gxh[k], m->mean_g[k])) : vf_fma(xh, m->mean_gxh[k], g);
-    return vf_mul(rest, m->rstd[k]);
+/* The gradient of the input of a norm, from g and xh. */
+GATUN_INLINE vf through_norm(const norm_constants *c, vf g, vf xh, const backward_form form) {
+    vf rest = form.centered ? vf_sub(g, vf_fma(xh, c->mean_gxh, c->mean_g)) : vf_fma(xh, c->mean_gxh, g);
+    return vf_mul(rest, c->rstd);
 }
 
-GATUN_INLINE vf with_residual_gradient(const group_operands *o, vf gradient, const int k, const column_vector at,
-                                       const bool all, const backward_form form) {
-    if ((form.composition == ADD_NORM || form.composition == TWO_NORMS) && o->dh_in.first) {
-        return vf_add(gradient, load_lanes(row_of(&o->dh_in, k), at.j, at.n, all, form.dtype));
+GATUN_INLINE vf with_residual_gradient(const row_operands *r, vf gradient, const column_vector at, const bool all,
+                                       const backward_form form) {
+    if ((form.composition == ADD_NORM || form.composition == TWO_NORMS) && r->dh_in) {
+        return vf_add(gradient, load_lanes(r->dh_in, at.j, at.n, all, form.dtype));
     }
     return gradient;
 }
 
-GATUN_INLINE vf bias_at(const group_operands *o, const column_vector at, const bool all, const backward_form form) {
-    return form.composition == NORM_ADD && o->bias ? load_parameter(o, o->bias, at, all, form) : vf_zero();
-}
-
-/* The sums over a row: of g, where it is centered, and of g * xh. */
-typedef struct {
-    double g, gxh;
-} row_sums;
-
-/* What row k adds to the running sums of norm[norm]; `weights` and `bias` are those of the columns. */
-GATUN_INLINE void add_products(const group_operands *o, const int norm, const int k, const column_vector at,
-                               const bool all, const vf *weights, vf bias, vf *g_sum, vf *gxh_sum,
-                               const backward_form form) {
-    vf gradient = load_lanes(row_of(&o->dy, k), at.j, at.n, all, form.dtype);
-    vf g = weighted(gradient, weights[0], form);
-    vf xh = normalized_at(o, 0, k, at, all, bias, norm == 1 && form.low, form);
-    if (norm == 1) {
-        gradient = with_residual_gradient(o, through_norm(&o->norm[0], k, g, xh, form), k, at, all, form);
-        g = weighted(gradient, weights[1], form);
+/* Adds what the lanes of a row contribute to its sums over norm[form.sums - 1]. */
+GATUN_INLINE void add_products(const row_operands *r, const column_vector at, const bool all,
+                               const column_parameters *p, vf *g_sum, vf *gxh_sum, const backward_form form) {
+    vf gradient = load_lanes(r->dy, at.j, at.n, all, form.dtype);
+    vf g = weighted(gradient, p->weight[0], form);
+    vf xh = normalized_at(r, 0, at, all, p->bias, form.sums == 2, form);
+    if (form.sums == 2) {
+        gradient = with_residual_gradient(r, through_norm(&r->norm[0], g, xh, form), at, all, form);
+        g = weighted(gradient, p->weight[1], form);
         g = all ? g : vf_first(g, at.n);
-        xh = normalized_at(o, 1, k, at, all, bias, false, form);
+        xh = normalized_at(r, 1, at, all, p->bias, false, form);
     }
     if (form.centered) {
         *g_sum = vf_add(*g_sum, g);
     }
     *gxh_sum = vf_fma(g, xh, *gxh_sum);
-}
-
-typedef struct {
-    vf g[STRANDS], gxh[STRANDS];
-} strand_sums;
-
-GATUN_INLINE strand_sums no_strand_sums(void) {
-    strand_sums s;
-#pragma GCC unroll 4
-    for (int k = 0; k < STRANDS; k++) {
-        s.g[k] = s.gxh[k] = vf_zero();
-    }
-    return s;
-}
-
-/* Sums of `vectors` vectors, at most FOLD, from column j on: of form.rows rows and `blocks` blocks of a row each. */
-GATUN_INLINE strand_sums sum_strands(const group_operands *o, long long j, const long long vectors, const int norm,
-                                     const int blocks, group_fetcher *ahead, const backward_form form) {
-    strand_sums s = no_strand_sums();
-    const long long step = fetch_columns(form) / blocks;
-    const long long end = j + vectors * VF_LANES;
-    while (j < end) {
-        fetch_group(ahead);
-        const long long stop = j + step < end ? j + step : end;
-        for (; j < stop; j += VF_LANES) {
-#pragma GCC unroll 4
-            for (int b = 0; b < blocks; b++) {
-                const column_vector at = {j + b * BLOCK, VF_LANES};
-                const vf weights[2] = {weight_at(o, 0, at, true, form),
-                                       norm == 1 ? weight_at(o, 1, at, true, form) : vf_zero()};
-                const vf bias = bias_at(o, at, true, form);
-#pragma GCC unroll 4
-                for (int k = 0; k < form.rows; k++) {
-                    add_products(o, norm, k, at, true, weights, bias, &s.g[k + b], &s.gxh[k + b], form);
-                }
-            }
-        }
-    }
-    return s;
-}
-
-GATUN_INLINE void fold_strands(strand_sums *folded, const strand_sums *s, const int blocks, const backward_form form) {
-#pragma GCC unroll 4
-    for (int b = 0; b < blocks; b++) {
-#pragma GCC unroll 4
-        for (int k = 0; k < form.rows; k++) {
-            folded->g[k] = vf_add(folded->g[k], s->g[k + b]);
-            folded->gxh[k] = vf_add(folded->gxh[k], s->gxh[k + b]);
-        }
-    }
-}
-
-/* Adds columns [begin, end), at most BLOCKS blocks, of the rows of a group. */
-GATUN_INLINE void sum_columns(const group_operands *o, long long begin, long long end, const int norm,
-                              group_fetcher *ahead, row_sums *sums, const backward_form form) {
-    strand_sums folded = no_strand_sums();
-    long long j = begin;
-    if (form.rows == 1) {
-        for (; j + STRANDS * BLOCK <= end; j += STRANDS * BLOCK) {
-            const strand_sums s = sum_strands(o, j, FOLD, norm, STRANDS, ahead, form);
-            fold_strands(&folded, &s, STRANDS, form);
-        }
-    }
-    while (j + VF_LANES <= end) {
-        const long long left = (end - j) / VF_LANES, vectors = left < FOLD ? left : FOLD;
-        const strand_sums s = sum_strands(o, j, vectors, norm, 1, ahead, form);
-        fold_strands(&folded, &s, 1, form);
-        j += vectors * VF_LANES;
-    }
-    if (j < end) {
-        const column_vector at = {j, (int)(end - j)};
-        const vf weights[2] = {weight_at(o, 0, at, false, form),
-                               norm == 1 ? weight_at(o, 1, at, false, form) : vf_zero()};
-        const vf bias = bias_at(o, at, false, form);
-#pragma GCC unroll 4
-        for (int k = 0; k < form.rows; k++) {
-            add_products(o, norm, k, at, false, weights, bias, &folded.g[k], &folded.gxh[k], form);
-        }
-    }
-#pragma GCC unroll 4
-    for (int k = 0; k < form.rows; k++) {
-        sums[k].g += form.centered ? (double)vf_sum(folded.g[k]) : 0;
-        sums[k].gxh += (double)vf_sum(folded.gxh[k]);
-    }
-}
-
-GATUN_INLINE void sum_rows(const row_norm_backward_arguments *a, const row_visit *v, const int norm,
-                           group_fetcher *fetched, row_sums *sums, const backward_form form) {
-    const group_operands o = operands_of(a, v, form);
-    group_fetcher ahead = *fetched;
-    for (long long j = 0; j < a->columns; j += BLOCKS * BLOCK) {
-        const long long stop = j + BLOCKS * BLOCK < a->columns ? j + BLOCKS * BLOCK : a->columns;
-        sum_columns(&o, j, stop, norm, &ahead, sums, form);
-    }
-    *fetched = ahead;
 }
 
 /* A sum over rows that is being added to: the vector of its columns. */
@@ -330,193 +248,328 @@ GATUN_INLINE vf load_sum(const float *sums, const column_vector at, const bool a
 GATUN_INLINE void store_sum(float *sums, vf v, const column_vector at, const bool all) {
     all ? vf_store(sums + at.j, v) : vf_store_first(sums + at.j, v, at.n);
 }
-
-GATUN_INLINE void store_result(const tensor_rows *t, vf v, const int k, const column_vector at, const bool all,
-                               const bool stream, const backward_form form) {
-    if (!all) {
-        store_first(row_of(t, k), at.j, v, at.n, form.dtype);
-    } else if (stream) {
-        store(row_of(t, k), at.j, v, form.dtype, true);
+GATUN_INLINE void store_result(void *p, vf v, const column_vector at, const bool all, const backward_form form) {
+    if (all) {
+        store(p, at.j, v, form.dtype, form.stream);
     } else {
-        store(row_of(t, k), at.j, v, form.dtype, false);
+        store_first(p, at.j, v, at.n, form.dtype);
     }
 }
 
-/* One vector of columns of the rows of a group. */
-GATUN_INLINE void write_vector(const group_operands *o, const column_vector at, const bool all,
-                               const backward_form form) {
+/* Writes the results of the lanes of a row. */
+GATUN_INLINE void write_vector(const pass_operands *o, const column_vector at, const bool all,
+                               const column_parameters *p, const backward_form form) {
     const bool any = form.results == ANY;
-    const bool sums[BACKWARD_GRADIENTS] = {any ? o->sums[0] != 0 : form.results != DX, form.results != DX && o->sums[1],
-                                           form.composition != ONE_NORM && o->sums[2],
-                                           form.composition == TWO_NORMS && o->sums[3]};
-    vf sum[BACKWARD_GRADIENTS];
-#pragma GCC unroll 4
-    for (int g = 0; g < BACKWARD_GRADIENTS; g++) {
-        sum[g] = sums[g] ? load_sum(o->sums[g], at, all) : vf_zero();
+    const row_operands *r = &o->row;
+    const vf dy = load_lanes(r->dy, at.j, at.n, all, form.dtype);
+    vf xh = normalized_at(r, 0, at, all, p->bias, true, form);
+    vf result = vf_zero(), inner = vf_zero();
+    if (form.results != GRADIENTS) {
+        inner = through_norm(&r->norm[0], weighted(dy, p->weight[0], form), xh, form);
+        result = inner = with_residual_gradient(r, inner, at, all, form);
     }
-    const vf weights[2] = {form.results == GRADIENTS ? vf_zero() : weight_at(o, 0, at, all, form),
-                           form.composition == TWO_NORMS ? weight_at(o, 1, at, all, form) : vf_zero()};
-    const vf bias = bias_at(o, at, all, form);
-#pragma GCC unroll 4
-    for (int k = 0; k < form.rows; k++) {
-        const vf dy = load_lanes(row_of(&o->dy, k), at.j, at.n, all, form.dtype);
-        vf xh = normalized_at(o, 0, k, at, all, bias, form.low, form);
-        sum[0] = sums[0] ? vf_fma(dy, xh, sum[0]) : sum[0];
-        sum[1] = sums[1] ? vf_add(sum[1], dy) : sum[1];
-        if (form.results == GRADIENTS) {
-            continue;
-        }
-        vf result = through_norm(&o->norm[0], k, weighted(dy, weights[0], form), xh, form);
-        result = with_residual_gradient(o, result, k, at, all, form);
-        const vf inner = result;
-        if (form.composition == TWO_NORMS) {
-            xh = normalized_at(o, 1, k, at, all, bias, form.low, form);
-            result = through_norm(&o->norm[1], k, weighted(inner, weights[1], form), xh, form);
-            sum[2] = sums[2] ? vf_fma(inner, xh, sum[2]) : sum[2];
-            sum[3] = sums[3] ? vf_add(sum[3], inner) : sum[3];
-        } else if (form.composition != ONE_NORM) {
-            sum[2] = sums[2] ? vf_add(sum[2], inner) : sum[2];
-        }
-        if (!any || o->dx.first) {
-            store_result(&o->dx, result, k, at, all, o->stream_dx, form);
-        }
-        if (any && o->dresidual.first) {
-            store_result(&o->dresidual, vf_mul(o->alpha, form.composition == NORM_ADD ? dy : inner), k, at, all,
-                         o->stream_dresidual, form);
-        }
+    if (any ? o->sums[0] != 0 : form.results != DX) {
+        store_sum(o->sums[0], vf_fma(dy, xh, load_sum(o->sums[0], at, all)), at, all);
     }
-#pragma GCC unroll 4
-    for (int g = 0; g < BACKWARD_GRADIENTS; g++) {
-        if (sums[g]) {
-            store_sum(o->sums[g], sum[g], at, all);
+    if (form.results != DX && o->sums[1]) {
+        store_sum(o->sums[1], vf_add(dy, load_sum(o->sums[1], at, all)), at, all);
+    }
+    if (form.composition == TWO_NORMS) {
+        xh = normalized_at(r, 1, at, all, p->bias, true, form);
+        result = through_norm(&r->norm[1], weighted(inner, p->weight[1], form), xh, form);
+        if (o->sums[2]) {
+            store_sum(o->sums[2], vf_fma(inner, xh, load_sum(o->sums[2], at, all)), at, all);
         }
+        if (o->sums[3]) {
+            store_sum(o->sums[3], vf_add(inner, load_sum(o->sums[3], at, all)), at, all);
+        }
+    } else if (form.composition != ONE_NORM && o->sums[2]) {
+        store_sum(o->sums[2], vf_add(inner, load_sum(o->sums[2], at, all)), at, all);
+    }
+    if (form.results == GRADIENTS) {
+        return;
+    }
+    if (!any || r->dx) {
+        store_result(r->dx, result, at, all, form);
+    }
+    if (any && r->dresidual) {
+        store_result(r->dresidual, vf_mul(o->alpha, form.composition == NORM_ADD ? dy : inner), at, all, form);
     }
 }
 
-/* Columns [begin, end) of the rows of a group. */
-GATUN_INLINE void write_columns(const row_norm_backward_arguments *a, const row_visit *v, long long begin,
-                                long long end, group_fetcher *fetched, const backward_form form) {
-    const group_operands o = operands_of(a, v, form);
-    group_fetcher ahead = *fetched;
-    const long long step = fetch_columns(form);
-    long long j = begin;
-    while (j + VF_LANES <= end) {
-        fetch_group(&ahead);
-        const long long stop = j + step < end ? j + step : end;
-        for (; j + VF_LANES <= stop; j += VF_LANES) {
-            write_vector(&o, (column_vector){j, VF_LANES}, true, form);
+/* The inputs of the next row, some way ahead. */
+typedef struct {
+    const char *tensors[4];
+    int count;
+} row_ahead;
+
+GATUN_INLINE void fetch_line(const row_ahead *ahead, long long bytes) {
+    for (int t = 0; t < ahead->count; t++) {
+        __builtin_prefetch(ahead->tensors[t] + bytes, 0, 2);
+    }
+}
+
+GATUN_INLINE void fetch_tensor(row_ahead *ahead, const row_norm_backward_arguments *a, const void *p, long long stride,
+                               long long row, long long column) {
+    if (p) {
+        const long long rest = column < a->columns ? 0 : 1; /* what does not fit into the row, from the next */
+        const long long at = (row + rest < a->rows ? row + rest : row) * stride + column - rest * a->columns;
+        ahead->tensors[ahead->count++] = element(p, at, a->dtype);
+    }
+}
+
+/* What a pass that takes the sums of `row` from column `j` on fetches meanwhile. */
+GATUN_INLINE row_ahead ahead_of(const row_norm_backward_arguments *a, long long row, long long j,
+                                const backward_form form) {
+    row_ahead ahead = {.count = 0};
+    const long long column = j + BYTES_AHEAD / element_bytes(form.dtype);
+    if (column < 2 * a->columns) {
+        fetch_tensor(&ahead, a, a->dy, a->dy_stride, row, column);
+        fetch_tensor(&ahead, a, a->norm[0].x, a->norm[0].x_stride, row, column);
+        if (form.composition == TWO_NORMS) {
+            fetch_tensor(&ahead, a, a->norm[1].x, a->norm[1].x_stride, row, column);
         }
+        if (form.composition == ADD_NORM || form.composition == TWO_NORMS) {
+            fetch_tensor(&ahead, a, a->dh_in, a->dh_in_stride, row, column);
+        }
+    }
+    return ahead;
+}
+
+/* Vectors of a tensor's line, or of a block where that is shorter. */
+GATUN_INLINE int line_vectors(const int dtype) {
+    const int vectors = (int)(LINE_BYTES / element_bytes(dtype) / VF_LANES);
+    return vectors < FOLD ? vectors : FOLD;
+}
+
+/*
+ * A block of whole vectors, `lines` lines of a tensor: takes the sums of the next row from column `j` on, and writes
+ * the results of this one from `written` on. Where they stream, that is where a line of the outputs begins.
+ */
+GATUN_INLINE void visit_block(const pass_operands *o, long long j, long long written, int lines, const row_ahead *ahead,
+                              running_row *running, const backward_form form) {
+    vf g = vf_zero(), gxh = vf_zero();
+    const int vectors = line_vectors(form.dtype);
+    for (int line = 0; line < lines; line++) {
+        if (form.sums) {
+            fetch_line(ahead, line * LINE_BYTES);
+        }
+#pragma GCC unroll 4
+        for (int k = 0; k < vectors; k++) {
+            const column_vector at = {j, VF_LANES}, write_at = {form.sums && !form.stream ? j : written, VF_LANES};
+            column_parameters p = parameters_at(o, form.sums ? at : write_at, true, form);
+            if (form.sums) {
+                add_products(&o->next, at, true, &p, &g, &gxh, form);
+            }
+            if (form.writes) {
+                if (form.sums && form.stream) {
+                    p = parameters_at(o, write_at, true, form);
+                }
+                write_vector(o, write_at, true, &p, form);
+            }
+            j += VF_LANES;
+            written += VF_LANES;
+        }
+    }
+    if (form.sums) {
+        add_block(running, g, gxh);
+    }
+}
+
+/* Columns [begin, end) of this row's results alone, with plain stores. */
+GATUN_INLINE void write_columns(const pass_operands *o, long long begin, long long end, const backward_form form) {
+    long long j = begin;
+    for (; j + VF_LANES <= end; j += VF_LANES) {
+        const column_vector at = {j, VF_LANES};
+        const column_parameters p = parameters_at(o, at, true, form);
+        write_vector(o, at, true, &p, form);
     }
     if (j < end) {
-        write_vector(&o, (column_vector){j, (int)(end - j)}, false, form);
+        const column_vector at = {j, (int)(end - j)};
+        const column_parameters p = parameters_at(o, at, false, form);
+        write_vector(o, at, false, &p, form);
     }
-    *fetched = ahead;
 }
 
-/* The passes of a kernel, instantiated once each in its file: `rows` is 1 or 4. */
-typedef void sum_function(const row_norm_backward_arguments *a, const row_visit *v, int norm, int rows,
-                          group_fetcher *ahead, row_sums *sums);
-typedef void write_function(const row_norm_backward_arguments *a, const row_visit *v, long long begin, long long end,
-                            int rows, group_fetcher *ahead);
+/* Columns [begin, end) of the next row's sums alone; begins at a block. */
+GATUN_INLINE void sum_columns(const pass_operands *o, long long begin, long long end, running_row *running,
+                              const backward_form form) {
+    for (long long block = begin; block < end; block += BLOCK) {
+        const long long stop = block + BLOCK < end ? block + BLOCK : end;
+        vf g = vf_zero(), gxh = vf_zero();
+        long long j = block;
+        for (; j + VF_LANES <= stop; j += VF_LANES) {
+            const column_vector at = {j, VF_LANES};
+            const column_parameters p = parameters_at(o, at, true, form);
+            add_products(&o->next, at, true, &p, &g, &gxh, form);
+        }
+        if (j < stop) {
+            const column_vector at = {j, (int)(stop - j)};
+            const column_parameters p = parameters_at(o, at, false, form);
+            add_products(&o->next, at, false, &p, &g, &gxh, form);
+        }
+        add_block(running, g, gxh);
+    }
+}
+
+/* Columns of this row's results: [first, last) in whole lines past the caches, if any, the rest in plain stores. Those
+ * from `statistics` on do without the term of the statistics. */
+typedef struct {
+    long long first, last, statistics;
+} result_columns;
+
+GATUN_INLINE result_columns columns_of_results(const row_norm_backward_arguments *a, const row_operands *r,
+                                               const int dtype) {
+    result_columns c = {0, 0, a->statistics_columns};
+    const long long line = LINE_BYTES / element_bytes(dtype);
+    const long long first = lead_of(r->dx ? r->dx : r->dresidual, dtype);
+    const bool agree = !r->dx || !r->dresidual || lead_of(r->dresidual, dtype) == first;
+    if (a->stream && agree && first + line <= c.statistics) {
+        c.first = first;
+        c.last = c.statistics - (c.statistics - first) % line;
+    }
+    return c;
+}
+
+/* The second pass over row `v` and the first over row `next`, over norm[0]; either may be NULL. */
+GATUN_INLINE void visit_rows(const row_norm_backward_arguments *a, float *const *sums, const row_visit *v,
+                             const row_visit *next, running_row *result, const backward_form form) {
+    backward_form both = form, writing = form, summing = form;
+    both.writes = writing.writes = true;
+    both.sums = summing.sums = 1;
+    backward_form streaming = both;
+    streaming.stream = true;
+    pass_operands o = operands_of_pass(a, sums, v ? v : next, next ? next : v, both);
+    running_row running = no_running_row();
+    const result_columns c = columns_of_results(a, &o.row, form.dtype);
+    const int lines = FOLD / line_vectors(form.dtype);
+    long long j = 0, written = c.first;
+    if (v && next && c.last > 0) {
+        for (; j + BLOCK <= a->columns && written + BLOCK <= c.last; j += BLOCK, written += BLOCK) {
+            const row_ahead ahead = ahead_of(a, next->row, j, form);
+            visit_block(&o, j, written, lines, &ahead, &running, streaming);
+        }
+    } else if (v && next) {
+        for (; j + BLOCK <= c.statistics; j += BLOCK, written += BLOCK) {
+            const row_ahead ahead = ahead_of(a, next->row, j, form);
+            visit_block(&o, j, written, lines, &ahead, &running, both);
+        }
+    }
+    if (v) {
+        if (c.last > 0) {
+            streaming.sums = 0;
+            const long long line = line_vectors(form.dtype) * VF_LANES;
+            visit_block(&o, written, written, (int)((c.last - written) / line), 0, &running, streaming);
+            written = c.last;
+        }
+        const long long ranges[3][2] = {{0, c.first}, {written, c.statistics}, {c.statistics, a->columns}};
+        for (int range = 0; range < 3; range++) {
+            if (range == 2) {
+                o.row.norm[0].mean_gxh = vf_zero();
+            }
+            write_columns(&o, ranges[range][0], ranges[range][1], writing);
+        }
+    }
+    if (next) {
+        sum_columns(&o, j, a->columns, &running, summing);
+    }
+    *result = running;
+}
+
+/* Parameter gradients alone: they need no sums over a row. */
+GATUN_INLINE void add_gradients(const row_norm_backward_arguments *a, float *const *sums, const row_visit *v,
+                                backward_form form) {
+    form.writes = true;
+    const pass_operands o = operands_of_pass(a, sums, v, v, form);
+    write_columns(&o, 0, a->columns, form);
+}
+
+/* The first pass over a row for norm[1], whose gradient comes out of norm[0]. */
+GATUN_INLINE void sum_inner(const row_norm_backward_arguments *a, float *const *sums, const row_visit *v,
+                            running_row *result, backward_form form) {
+    form.sums = 2;
+    const pass_operands o = operands_of_pass(a, sums, v, v, form);
+    running_row running = no_running_row();
+    sum_columns(&o, 0, a->columns, &running, form);
+    *result = running;
+}
+
+/* The passes of a kernel, instantiated once each in its file. */
+typedef void visit_function(const row_norm_backward_arguments *a, float *const *sums, const row_visit *v,
+                            const row_visit *next, running_row *result);
+typedef void inner_function(const row_norm_backward_arguments *a, float *const *sums, const row_visit *v,
+                            running_row *result);
 typedef row_moments moments_function(const row_norm_backward_arguments *a, int norm, long long row);
 typedef struct {
-    sum_function *sum;
-    write_function *write;
+    visit_function *visit;
+    inner_function *inner;
     moments_function *moments;
 } backward_passes;
 
 /* The choices made at run time become constants one after the other. */
-GATUN_INLINE void sum_of_rows(const row_norm_backward_arguments *a, const row_visit *v, const int norm, int rows,
-                              group_fetcher *ahead, row_sums *sums, const composition kind, const int dtype,
-                              const bool centered, const bool gamma) {
-    const results wanted = kind == ONE_NORM ? DX_AND_GRADIENTS : ANY;
-    if (rows == 1) {
-        sum_rows(a, v, norm, ahead, sums, (backward_form){kind, dtype, 1, centered, centered, gamma, wanted});
+GATUN_INLINE void visit_results(const row_norm_backward_arguments *a, float *const *sums, const row_visit *v,
+                                const row_visit *next, running_row *result, const int dtype, const bool centered,
+                                const bool gamma) {
+    backward_form form = {.composition = ONE_NORM, .dtype = dtype, .centered = centered, .gamma = gamma};
+    if (!sums[0]) {
+        form.results = DX;
+        visit_rows(a, sums, v, next, result, form);
     } else {
-        sum_rows(a, v, norm, ahead, sums, (backward_form){kind, dtype, STRANDS, centered, centered, gamma, wanted});
+        form.results = DX_AND_GRADIENTS;
+        visit_rows(a, sums, v, next, result, form);
     }
 }
-GATUN_INLINE void sum_dtype(const row_norm_backward_arguments *a, const row_visit *v, int norm, int rows,
-                            group_fetcher *ahead, row_sums *sums, const composition kind, const int dtype,
-                            const bool centered) {
-    if (kind == TWO_NORMS && norm == 1) {
-        sum_of_rows(a, v, 1, rows, ahead, sums, kind, dtype, centered, true);
-    } else if (kind != ONE_NORM || a->norm[0].gamma) {
-        sum_of_rows(a, v, 0, rows, ahead, sums, kind, dtype, centered, true);
+GATUN_INLINE void visit_dtype(const row_norm_backward_arguments *a, float *const *sums, const row_visit *v,
+                              const row_visit *next, running_row *result, const composition kind, const int dtype,
+                              const bool centered) {
+    backward_form form = {.composition = kind, .dtype = dtype, .centered = centered};
+    if (kind != ONE_NORM) {
+        form.results = ANY;
+        visit_rows(a, sums, v, next, result, form);
+    } else if (!a->dx) {
+        form.results = GRADIENTS;
+        add_gradients(a, sums, v, form);
+    } else if (a->norm[0].gamma) {
+        visit_results(a, sums, v, next, result, dtype, centered, true);
     } else {
-        sum_of_rows(a, v, 0, rows, ahead, sums, kind, dtype, centered, false);
+        visit_results(a, sums, v, next, result, dtype, centered, false);
     }
 }
-GATUN_INLINE void sum_any(const row_norm_backward_arguments *a, const row_visit *v, int norm, int rows,
-                          group_fetcher *ahead, row_sums *sums, const composition kind, const bool centered) {
+GATUN_INLINE void visit_any(const row_norm_backward_arguments *a, float *const *sums, const row_visit *v,
+                            const row_visit *next, running_row *result, const composition kind, const bool centered) {
     switch (a->dtype) {
     case GATUN_BF16:
-        sum_dtype(a, v, norm, rows, ahead, sums, kind, GATUN_BF16, centered);
+        visit_dtype(a, sums, v, next, result, kind, GATUN_BF16, centered);
         break;
     case GATUN_F16:
-        sum_dtype(a, v, norm, rows, ahead, sums, kind, GATUN_F16, centered);
+        visit_dtype(a, sums, v, next, result, kind, GATUN_F16, centered);
         break;
     default:
-        sum_dtype(a, v, norm, rows, ahead, sums, kind, GATUN_F32, centered);
+        visit_dtype(a, sums, v, next, result, kind, GATUN_F32, centered);
     }
 }
 
-GATUN_INLINE void write_rows(const row_norm_backward_arguments *a, const row_visit *v, long long begin, long long end,
-                             int rows, group_fetcher *ahead, const composition kind, const int dtype,
-                             const bool centered, const bool low, const bool gamma, const results wanted) {
-    if (rows == 1) {
-        write_columns(a, v, begin, end, ahead, (backward_form){kind, dtype, 1, centered, low, gamma, wanted});
-    } else {
-        write_columns(a, v, begin, end, ahead, (backward_form){kind, dtype, STRANDS, centered, low, gamma, wanted});
-    }
-}
-GATUN_INLINE void write_results(const row_norm_backward_arguments *a, const row_visit *v, long long begin,
-                                long long end, int rows, group_fetcher *ahead, const int dtype, const bool centered,
-                                const bool low, const bool gamma) {
-    if (!v->sums[0]) {
-        write_rows(a, v, begin, end, rows, ahead, ONE_NORM, dtype, centered, low, gamma, DX);
-    } else if (a->dx) {
-        write_rows(a, v, begin, end, rows, ahead, ONE_NORM, dtype, centered, low, gamma, DX_AND_GRADIENTS);
-    } else {
-        write_rows(a, v, begin, end, rows, ahead, ONE_NORM, dtype, centered, low, false, GRADIENTS);
-    }
-}
-GATUN_INLINE void write_dtype(const row_norm_backward_arguments *a, const row_visit *v, long long begin, long long end,
-                              int rows, group_fetcher *ahead, const composition kind, const int dtype,
-                              const bool centered) {
-    bool low = false;
-    for (int k = 0; k < rows; k++) {
-        low |= v->terms[0][k].low != 0;
-    }
-    if (kind != ONE_NORM) {
-        write_rows(a, v, begin, end, rows, ahead, kind, dtype, centered, centered, true, ANY);
-    } else if (centered && low && a->norm[0].gamma) {
-        write_results(a, v, begin, end, rows, ahead, dtype, centered, true, true);
-    } else if (centered && low) {
-        write_results(a, v, begin, end, rows, ahead, dtype, centered, true, false);
-    } else if (a->norm[0].gamma) {
-        write_results(a, v, begin, end, rows, ahead, dtype, centered, false, true);
-    } else {
-        write_results(a, v, begin, end, rows, ahead, dtype, centered, false, false);
-    }
-}
-GATUN_INLINE void write_any(const row_norm_backward_arguments *a, const row_visit *v, long long begin, long long end,
-                            int rows, group_fetcher *ahead, const composition kind, const bool centered) {
+GATUN_INLINE void inner_any(const row_norm_backward_arguments *a, float *const *sums, const row_visit *v,
+                            running_row *result, const composition kind, const bool centered) {
+    backward_form form = {.composition = kind, .centered = centered, .results = ANY};
     switch (a->dtype) {
     case GATUN_BF16:
-        write_dtype(a, v, begin, end, rows, ahead, kind, GATUN_BF16, centered);
+        form.dtype = GATUN_BF16;
+        sum_inner(a, sums, v, result, form);
         break;
     case GATUN_F16:
-        write_dtype(a, v, begin, end, rows, ahead, kind, GATUN_F16, centered);
+        form.dtype = GATUN_F16;
+        sum_inner(a, sums, v, result, form);
         break;
     default:
-        write_dtype(a, v, begin, end, rows, ahead, kind, GATUN_F32, centered);
+        form.dtype = GATUN_F32;
+        sum_inner(a, sums, v, result, form);
     }
 }
 
 GATUN_INLINE row_moments moments_of_row(const row_norm_backward_arguments *a, int norm, long long row, const int dtype,
                                         const composition kind, const bool centered) {
-    const row_source source = {.x = rows_from(a->norm[norm].x, row, a->norm[norm].x_stride, dtype).first,
+    const row_source source = {.x = input_row(a->norm[norm].x, row, a->norm[norm].x_stride, dtype),
                                .bias = a->bias,
                                .inner = {.widened = a->parameter_dtype == GATUN_F32}};
     const source_form form = {.kind = kind == NORM_ADD ? GENERAL_SUM : X, .dtype = dtype};
@@ -540,114 +593,66 @@ GATUN_INLINE row_moments moments_any(const row_norm_backward_arguments *a, int n
 #define LEAST_SHIFT 0x1p-28f
 
 /* The terms of a row before its sums are known. */
-GATUN_INLINE row_terms terms_before_sums(const row_norm_backward_arguments *a, const int norm, long long row,
-                                         moments_function *moments) {
+GATUN_INLINE void take_statistics(const row_norm_backward_arguments *a, row_visit *v, const int norm,
+                                  moments_function *moments) {
     const backward_norm *n = &a->norm[norm];
-    row_terms t = {.response = 1};
+    row_terms *t = &v->terms[norm];
+    *t = (row_terms){.response = 1};
     if (n->rstd && a->eps_mode == GATUN_EPS_IN_SQRT) {
-        t.center = n->mean ? n->mean[row] : 0;
-        t.low = n->mean_low ? n->mean_low[row] : 0;
-        t.rstd = n->rstd[row];
+        t->center = n->mean ? n->mean[v->row] : 0;
+        t->low = n->mean_low ? n->mean_low[v->row] : 0;
+        t->rstd = n->rstd[v->row];
         /* written so that NaN is exact too */
-        t.exact = !(t.rstd >= FLT_MIN && t.rstd < (float)(1 / SMALLEST_DENOMINATOR) && t.center >= -FLT_MAX &&
-                    t.center <= FLT_MAX);
+        v->exact |= !(t->rstd >= FLT_MIN && t->rstd < (float)(1 / SMALLEST_DENOMINATOR) && t->center >= -FLT_MAX &&
+                      t->center <= FLT_MAX);
     } else {
-        const row_moments m = moments(a, norm, row);
+        const row_moments m = moments(a, norm, v->row);
         const double mean_square = m.squares / m.count;
         const double reciprocal = reciprocal_of_mean_square(mean_square, m.count, a->eps, a->eps_mode);
-        t.center = (float)m.mean;
-        t.low = (float)(m.mean - (double)t.center);
-        t.rstd = (float)reciprocal;
-        t.response = response_of_mean_square(mean_square, m.count, reciprocal, a->eps, a->eps_mode);
-        t.exact = !(mean_square <= DBL_MAX && reciprocal < 1 / SMALLEST_DENOMINATOR && t.rstd >= FLT_MIN);
+        t->center = (float)m.mean;
+        t->low = (float)(m.mean - (double)t->center);
+        t->rstd = (float)reciprocal;
+        t->response = response_of_mean_square(mean_square, m.count, reciprocal, a->eps, a->eps_mode);
+        v->exact |= !(mean_square <= DBL_MAX && reciprocal < 1 / SMALLEST_DENOMINATOR && t->rstd >= FLT_MIN);
     }
-    const float shift = t.low * t.rstd;
+    const float shift = t->low * t->rstd;
     if (shift < LEAST_SHIFT && shift > -LEAST_SHIFT) {
-        t.low = 0;
+        t->low = 0;
     }
-    return t;
 }
 
-GATUN_INLINE void take_sums(const row_norm_backward_arguments *a, row_terms *t, const row_sums *sums,
-                            const bool centered) {
+GATUN_INLINE void take_sums(const row_norm_backward_arguments *a, row_visit *v, const int norm,
+                            const running_row *running, const bool centered) {
+    row_terms *t = &v->terms[norm];
+    const row_sums sums = sums_of_row(running);
     const double count = (double)a->statistics_columns;
-    const double gxh = sums->gxh - (double)t->low * (double)t->rstd * sums->g;
-    t->mean_g = centered ? (float)(sums->g / count) : 0;
+    const double gxh = sums.gxh - (double)t->low * (double)t->rstd * sums.g;
+    t->mean_g = centered ? (float)(sums.g / count) : 0;
     t->mean_gxh = (float)(t->response * gxh / count);
-    t->exact |= !(t->mean_g >= -FLT_MAX && t->mean_g <= FLT_MAX && t->mean_gxh >= -FLT_MAX && t->mean_gxh <= FLT_MAX);
+    v->exact |= !(t->mean_g >= -FLT_MAX && t->mean_g <= FLT_MAX && t->mean_gxh >= -FLT_MAX && t->mean_gxh <= FLT_MAX);
 }
 
-/* The terms of `rows` rows from v->row on, 1 or 4. Whether float32 can represent them all. */
-GATUN_INLINE bool take_terms(const row_norm_backward_arguments *a, row_visit *v, const int rows, group_fetcher *ahead,
-                             const backward_passes *passes, const composition kind, const bool centered) {
-    bool exact = false;
-    for (int norm = 0; norm < (kind == TWO_NORMS ? 2 : 1) && !exact; norm++) {
-        for (int k = 0; k < rows; k++) {
-            v->terms[norm][k] = terms_before_sums(a, norm, v->row + k, passes->moments);
-            exact |= v->terms[norm][k].exact;
-        }
-        if (exact) {
-            break;
-        }
-        if (kind == ONE_NORM && !a->dx) {
-            break; /* parameter gradients alone need no sums over rows */
-        }
-        row_sums sums[STRANDS] = {{0, 0}};
-        passes->sum(a, v, norm, rows, ahead, sums);
-        for (int k = 0; k < rows; k++) {
-            take_sums(a, &v->terms[norm][k], &sums[k], centered);
-            exact |= v->terms[norm][k].exact;
-        }
+/* What a row needs before its first pass. */
+GATUN_INLINE row_visit begin_row(const row_norm_backward_arguments *a, long long row, const backward_passes *passes,
+                                 const composition kind) {
+    row_visit v = {.row = row, .exact = false};
+    take_statistics(a, &v, 0, passes->moments);
+    if (kind == TWO_NORMS) {
+        take_statistics(a, &v, 1, passes->moments);
     }
-    return !exact;
+    return v;
 }
 
-GATUN_INLINE void *row_of_output(void *p, long long row, long long stride, const int dtype) {
-    return p ? (char *)p + row * stride * element_bytes(dtype) : 0;
-}
-
-/* Columns [begin, end): those behind the statistics columns do without the term of the statistics. */
-GATUN_INLINE void write_range(const row_norm_backward_arguments *a, const row_visit *v, long long begin, long long end,
-                              const int rows, group_fetcher *ahead, const backward_passes *passes) {
-    const long long statistics = a->statistics_columns;
-    if (begin < statistics && begin < end) {
-        passes->write(a, v, begin, end < statistics ? end : statistics, rows, ahead);
+/* What a row needs after its first pass over norm[0]. */
+GATUN_INLINE void end_sums(const row_norm_backward_arguments *a, float *const *sums, row_visit *v,
+                           const running_row *running, const backward_passes *passes, const composition kind,
+                           const bool centered) {
+    take_sums(a, v, 0, running, centered);
+    if (kind == TWO_NORMS && !v->exact) {
+        running_row inner;
+        passes->inner(a, sums, v, &inner);
+        take_sums(a, v, 1, &inner, centered);
     }
-    if (end > statistics) {
-        row_visit scaled = *v;
-        for (int k = 0; k < rows; k++) {
-            scaled.terms[0][k].mean_gxh = 0;
-        }
-        scaled.stream_dx = scaled.stream_dresidual = false; /* they begin anywhere in a line */
-        passes->write(a, &scaled, begin < statistics ? statistics : begin, end, rows, ahead);
-    }
-}
-
-/* The output pass over `rows` rows; where it streams, whole lines bypass the caches, and the ends are plain. */
-GATUN_INLINE void write_group(const row_norm_backward_arguments *a, row_visit *v, const int rows, group_fetcher *ahead,
-                              const backward_passes *passes) {
-    const int dtype = a->dtype;
-    const void *dx = row_of_output(a->dx, v->row, a->dx_stride, dtype);
-    const void *dresidual = row_of_output(a->dresidual, v->row, a->dresidual_stride, dtype);
-    const long long line = LINE_BYTES / element_bytes(dtype);
-    const long long first = lead_of(dx ? dx : dresidual, dtype), last = a->columns - (a->columns - first) % line;
-    v->stream_dx = v->stream_dresidual = false;
-    if (!a->stream || first + line > a->columns) {
-        write_range(a, v, 0, a->columns, rows, ahead, passes);
-        return;
-    }
-    write_range(a, v, 0, first, rows, ahead, passes);
-    v->stream_dx = dx != 0;
-    v->stream_dresidual = dresidual && lead_of(dresidual, dtype) == first;
-    write_range(a, v, first, last, rows, ahead, passes);
-    v->stream_dx = v->stream_dresidual = false;
-    write_range(a, v, last, a->columns, rows, ahead, passes);
-}
-
-/* Whether streaming stores to four rows can go side by side: only if their lines begin at the same columns. */
-GATUN_INLINE bool lines_agree(const row_norm_backward_arguments *a) {
-    const long long line = LINE_BYTES / element_bytes(a->dtype);
-    return (!a->dx || a->dx_stride % line == 0) && (!a->dresidual || a->dresidual_stride % line == 0);
 }
 
 GATUN_INLINE void fold_sums(const row_norm_backward_arguments *a, long long slab, const int gradient, bool first) {
@@ -669,17 +674,17 @@ GATUN_INLINE slab_rows rows_of_slab(const row_norm_backward_arguments *a, long l
                        first_row_of_slab(a->rows, a->slabs, slab + 1)};
 }
 
-/* Where the contributions of the group go. The first row of a slab clears its sums. */
-GATUN_INLINE void open_sums(const row_norm_backward_arguments *a, row_visit *v, const slab_rows *s) {
-    const long long before = v->row - s->begin;
+/* Where the contributions of the row go. The first row of a slab clears its sums. */
+GATUN_INLINE void open_sums(const row_norm_backward_arguments *a, float **sums, const slab_rows *s, long long row) {
+    const long long before = row - s->begin;
     for (int g = 0; g < a->gradients; g++) {
         if (!a->summed[g]) {
             continue;
         }
-        v->sums[g] = partial_sums(a, s->slab, 0, g);
+        sums[g] = partial_sums(a, s->slab, 0, g);
         if (before == 0) {
             for (long long j = 0; j < a->partial_stride; j += VF_LANES) {
-                vf_store(v->sums[g] + j, vf_zero());
+                vf_store(sums[g] + j, vf_zero());
             }
         } else if (before % ROWS_TO_FOLD == 0) {
             fold_sums(a, s->slab, g, before == ROWS_TO_FOLD);
@@ -687,66 +692,40 @@ GATUN_INLINE void open_sums(const row_norm_backward_arguments *a, row_visit *v, 
     }
 }
 
-GATUN_INLINE void visit_row(const row_norm_backward_arguments *a, row_visit *v, group_fetcher *ahead,
-                            const backward_passes *passes, const composition kind, const bool centered) {
-    if (take_terms(a, v, 1, ahead, passes, kind, centered)) {
-        write_group(a, v, 1, ahead, passes);
-    } else {
-        row_norm_backward_exact(a, v->row, v->sums);
-    }
-}
-
-/* Brings four streams of `rows` rows of a tensor; nothing where there are none. */
-GATUN_INLINE void fetch_tensor(group_fetcher *ahead, const row_norm_backward_arguments *a, const void *p, long long row,
-                               long long stride, const int rows) {
-    if (p) {
-        const long long element = element_bytes(a->dtype), bytes = a->columns * element;
-        const long long between = rows == 1 ? bytes / FETCH_STREAMS : stride * element;
-        ahead->tensors[ahead->count++] = (fetcher){(const char *)p + row * stride * element, between,
-                                                   ((rows == 1 ? between : bytes) + LINE_BYTES - 1) / LINE_BYTES};
-    }
-}
-
-GATUN_INLINE group_fetcher fetch_rows_ahead(const row_norm_backward_arguments *a, long long row, const int rows,
-                                            long long end) {
-    group_fetcher ahead = {.count = 0};
-    if (a->prefetch && row + rows <= end) {
-        fetch_tensor(&ahead, a, a->dy, row, a->dy_stride, rows);
-        fetch_tensor(&ahead, a, a->norm[0].x, row, a->norm[0].x_stride, rows);
-        fetch_tensor(&ahead, a, a->norm[1].x, row, a->norm[1].x_stride, rows);
-        fetch_tensor(&ahead, a, a->dh_in, row, a->dh_in_stride, rows);
-    }
-    return ahead;
-}
-
 /* Rows [begin, end) of the kernel. */
 GATUN_INLINE void backward_rows(const row_norm_backward_arguments *a, long long begin, long long end,
                                 const backward_passes *passes, const composition kind, const bool centered) {
-    const int inputs = 2 + (a->dh_in != 0) + (kind == TWO_NORMS);
-    const long long row_bytes = inputs * a->columns * element_bytes(a->dtype);
-    const bool fits = STRANDS * row_bytes <= BACKWARD_GROUP_BYTES;
-    const bool together = fits && (!a->stream || lines_agree(a));
+    const bool needs_sums = kind != ONE_NORM || a->dx;
+    float *sums[BACKWARD_GRADIENTS] = {0};
     slab_rows slab = {0, 0, 0};
     if (a->partial && begin < end) {
         slab = rows_of_slab(a, slab_of_row(a->rows, a->slabs, begin));
     }
-    for (long long row = begin; row < end; row += STRANDS) {
-        row_visit v = {.row = row};
-        const long long stop = row + STRANDS < end ? row + STRANDS : end;
-        if (a->partial) {
+    row_visit next = {.row = begin - 1, .exact = true}; /* nothing to write before the first row */
+    for (long long row = begin - 1; row < end; row++) {
+        row_visit v = next;
+        running_row running;
+        if (a->partial && row >= begin) {
             slab = row < slab.end ? slab : rows_of_slab(a, slab.slab + 1);
-            open_sums(a, &v, &slab);
+            open_sums(a, sums, &slab, row);
         }
-        if (together && stop == row + STRANDS) {
-            group_fetcher ahead = fetch_rows_ahead(a, stop, STRANDS, end);
-            if (take_terms(a, &v, STRANDS, &ahead, passes, kind, centered)) {
-                write_group(a, &v, STRANDS, &ahead, passes);
-                continue;
+        bool summed = false;
+        if (row + 1 < end) {
+            next = begin_row(a, row + 1, passes, kind);
+            summed = needs_sums && !next.exact;
+        }
+        if (!v.exact) {
+            passes->visit(a, sums, &v, summed ? &next : 0, &running);
+        } else {
+            if (row >= begin) {
+                row_norm_backward_exact(a, row, sums);
+            }
+            if (summed) {
+                passes->visit(a, sums, 0, &next, &running);
             }
         }
-        for (; v.row < stop; v.row++) {
-            group_fetcher ahead = fetch_rows_ahead(a, v.row + 1, 1, end);
-            visit_row(a, &v, &ahead, passes, kind, centered);
+        if (summed) {
+            end_sums(a, sums, &next, &running, passes, kind, centered);
         }
     }
     if (a->stream) {
@@ -804,22 +783,22 @@ GATUN_INLINE void sum_slabs_of_columns(const row_norm_backward_arguments *a, lon
     }
 }
 
-/* Defines the kernel `operation` of this level. */
-#define GATUN_BACKWARD_PASSES(name, kind, is_centered)                                                                 \
-    static void name##_sum(const row_norm_backward_arguments *a, const row_visit *v, int norm, int rows,               \
-                           group_fetcher *ahead, row_sums *sums) {                                                     \
-        sum_any(a, v, norm, rows, ahead, sums, kind, is_centered);                                                     \
-    }                                                                                                                  \
-    static void name##_write(const row_norm_backward_arguments *a, const row_visit *v, long long begin, long long end, \
-                             int rows, group_fetcher *ahead) {                                                         \
-        write_any(a, v, begin, end, rows, ahead, kind, is_centered);                                                   \
-    }                                                                                                                  \
-    static row_moments name##_moments(const row_norm_backward_arguments *a, int norm, long long row) {                 \
-        return moments_any(a, norm, row, kind, is_centered);                                                           \
-    }                                                                                                                  \
-    static void name##_rows(const row_norm_backward_arguments *a, long long begin, long long end) {                    \
-        const backward_passes passes = {name##_sum, name##_write, name##_moments};                                     \
-        backward_rows(a, begin, end, &passes, kind, is_centered);                                                      \
+/* Defines the passes and the rows of a kernel. */
+#define GATUN_BACKWARD_PASSES(name, kind, is_centered)                                                       \
+    static void name##_visit(const row_norm_backward_arguments *a, float *const *sums, const row_visit *v,   \
+                             const row_visit *next, running_row *result) {                                   \
+        visit_any(a, sums, v, next, result, kind, is_centered);                                              \
+    }                                                                                                        \
+    static void name##_inner(const row_norm_backward_arguments *a, float *const *sums, const row_visit *v,   \
+                             running_row *result) {                                                          \
+        inner_any(a, sums, v, result, kind, is_centered);                                                    \
+    }                                                                                                        \
+    static row_moments name##_moments(const row_norm_backward_arguments *a, int norm, long long row) {       \
+        return moments_any(a, norm, row, kind, is_centered);                                                 \
+    }                                                                                                        \
+    static void name##_rows(const row_norm_backward_arguments *a, long long begin, long long end) {          \
+        const backward_passes passes = {name##_visit, kind == TWO_NORMS ? name##_inner : 0, name##_moments}; \
+        backward_rows(a, begin, end, &passes, kind, is_centered);                                            \
     }
 
 #define GATUN_SUM_SLABS                                                                           \
@@ -827,11 +806,13 @@ GATUN_INLINE void sum_slabs_of_columns(const row_norm_backward_arguments *a, lon
         sum_slabs_of_columns(a, begin, end);                                                      \
     }
 
+/* Defines the kernel `operation` of this level. */
 #define GATUN_NORM_BACKWARD_KERNEL(operation, is_centered) \
     GATUN_BACKWARD_PASSES(norm, ONE_NORM, is_centered)     \
     GATUN_SUM_SLABS                                        \
     const row_norm_backward_kernel GATUN_AT_LEVEL(operation) = {norm_rows, sum_slabs};
 
+/* The same for an operation with norms of either kind. */
 #define GATUN_FUSED_BACKWARD_KERNEL(operation, kind)                                         \
     GATUN_BACKWARD_PASSES(layer, kind, true)                                                 \
     GATUN_BACKWARD_PASSES(rms, kind, false)                                                  \

@@ -47,7 +47,7 @@ typedef struct {
     float *partial;           /* NULL: no sums are kept */
     bool summed[BACKWARD_GRADIENTS];
 
-    bool prefetch, stream; /* as in row_norm_arguments */
+    bool stream; /* as in row_norm_arguments */
 } row_norm_backward_arguments;
 
 /* Rows [begin, end), where begin is a multiple of GATUN_BACKWARD_PIECE_ROWS; columns [begin, end) of the gradients. */
