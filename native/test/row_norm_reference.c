@@ -71,7 +71,7 @@ row_reference row_norm_reference_of_numbers(const row_norm_case *test, const dou
 }
 
 double row_uncertainty_of_scale(const row_uncertainty *source, const row_reference *row) {
-    if (source->root_mean_square == 0) {
+    if (source->root_mean_square == 0 || isnan(row->r)) {
         return 0;
     }
     double rest = 1 - source->root_mean_square * row->r;

@@ -166,7 +166,8 @@ GATUN_API int gatun_rms_norm_backward(gatun_context *context, int dtype, int par
  * Residual addition, then normalization of the sum (Pre-LN and Post-LN blocks, HybridNorm, DeepNorm with its alpha):
  *     h = alpha * residual + x + bias,   y = norm(h)
  * norm is gatun_layer_norm or gatun_rms_norm (over all columns) as `norm` says. h is rounded to dtype before it is
- * normalized, unless sum_mode says otherwise. With alpha = 0 the residual is not read.
+ * normalized, unless sum_mode says otherwise. With alpha = 0 the residual is not read, and may be NULL. The stride of a
+ * tensor that is NULL is not looked at.
  *
  *   norm             gatun_norm_kind
  *   dtype            gatun_dtype of x, residual, h and y

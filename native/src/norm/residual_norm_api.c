@@ -26,7 +26,7 @@ static int check_strides(const residual_norm_arguments *a, message_buffer to) {
     const long long columns = a->norm.columns;
     int status;
     if ((status = check_stride("x_stride", a->norm.x_stride, columns, to)) ||
-        (status = check_stride("residual_stride", a->residual_stride, columns, to)) ||
+        (a->residual && (status = check_stride("residual_stride", a->residual_stride, columns, to))) ||
         (a->h && (status = check_stride("h_stride", a->h_stride, columns, to))) ||
         (a->norm.y && (status = check_stride("y_stride", a->norm.y_stride, columns, to)))) {
         return status;
