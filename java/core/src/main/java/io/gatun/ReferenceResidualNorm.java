@@ -34,7 +34,8 @@ final class ReferenceResidualNorm implements ResidualNormKernels {
     private static void normalizeSum(
             Norm norm, double[] sum, long row, Tensor h, Tensor y, NormStatistics statistics) {
         double[] rounded = ReferenceRows.round(y.dtype(), sum);
-        double[] values = norm.options.sumMode() == SumMode.ROUNDED ? rounded : sum;
+        boolean stored = norm.options.sumMode() == SumMode.ROUNDED;
+        double[] values = stored ? rounded : ReferenceRows.round(DType.F32, sum);
         ReferenceRows.write(h, row, rounded);
         RowScale scale = norm.scale(values);
         ReferenceRows.write(y, row, norm.apply(scale, values, y.dtype()));

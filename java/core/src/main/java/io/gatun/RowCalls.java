@@ -141,7 +141,9 @@ final class RowCalls {
             if (heap) {
                 pieces(rows, elements, cost, scratch, scratchBytes, backward);
             }
-            if (!heap || scratchBytes != 0) {
+            boolean gradients =
+                    gradient1 != null || gradient2 != null || gradient3 != null || gradient4 != null;
+            if (!heap || gradients) {
                 MemorySegment sum1 = sum(gradient1, slab, at1);
                 MemorySegment sum2 = sum(gradient2, slab, at2);
                 MemorySegment sum3 = sum(gradient3, slab, at3);

@@ -29,7 +29,7 @@ record RowScale(double mean, double scale, double slope) {
             case CLAMP -> {
                 double norm = Math.sqrt(counted * meanSquare);
                 double scale = Math.sqrt(counted) / Math.max(norm, eps);
-                yield new RowScale(mean, scale, norm <= eps ? 0 : 1);
+                yield new RowScale(mean, scale, norm < eps ? 0 : 1);
             }
         };
     }
