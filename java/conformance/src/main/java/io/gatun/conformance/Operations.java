@@ -18,7 +18,11 @@ public final class Operations {
                     new ResidualForward(ResidualForward.Form.NORM_ADD),
                     new ResidualBackward(ResidualForward.Form.NORM_ADD),
                     new ResidualForward(ResidualForward.Form.NORM_ADD_NORM),
-                    new ResidualBackward(ResidualForward.Form.NORM_ADD_NORM));
+                    new ResidualBackward(ResidualForward.Form.NORM_ADD_NORM),
+                    new HeadNorm.Forward(),
+                    new HeadNorm.Backward(),
+                    new WeightOperation.ZeroMean(),
+                    new WeightOperation.Fold());
 
     private Operations() {}
 
