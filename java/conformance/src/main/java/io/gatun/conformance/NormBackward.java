@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 
 /** The backward passes of LayerNorm and RMSNorm. */
-final class NormBackward extends RowBackward {
+class NormBackward extends RowBackward {
     private static final String STATISTICS_COLUMNS = "statistics-columns";
 
     private final NormKind kind;
