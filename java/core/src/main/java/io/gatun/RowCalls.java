@@ -142,7 +142,10 @@ final class RowCalls {
                 pieces(rows, elements, cost, scratch, scratchBytes, backward);
             }
             boolean gradients =
-                    gradient1 != null || gradient2 != null || gradient3 != null || gradient4 != null;
+                    gradient1 != null
+                            || gradient2 != null
+                            || gradient3 != null
+                            || gradient4 != null;
             if (!heap || gradients) {
                 MemorySegment sum1 = sum(gradient1, slab, at1);
                 MemorySegment sum2 = sum(gradient2, slab, at2);

@@ -31,8 +31,8 @@ record Entry(String name, List<Slot> slots, Consumer<Map<String, Tensor>> run) {
      * One tensor.
      *
      * @param name as messages call it
-     * @param shape of columns (C), rows (R), and heads (H: 3 query heads, K: 2 of keys or values, A:
-     *     all 7)
+     * @param shape of columns (C), rows (R), and heads (H: 3 query heads, K: 2 of keys or values,
+     *     A: all 7)
      * @param mayBe the tensors that it may be as an output
      */
     record Slot(String name, Use use, String shape, boolean optional, Set<String> mayBe) {
@@ -120,8 +120,7 @@ record Entry(String name, List<Slot> slots, Consumer<Map<String, Tensor>> run) {
     }
 
     private static NormGradients gradients(Map<String, Tensor> t, String suffix) {
-        return new NormGradients(
-                t.get("dgamma" + suffix), t.get("dbeta" + suffix), t.get("dbias"));
+        return new NormGradients(t.get("dgamma" + suffix), t.get("dbeta" + suffix), t.get("dbias"));
     }
 
     private static Qkv qkv(Map<String, Tensor> t, String name) {

@@ -78,8 +78,7 @@ class EntryArgumentsTest {
             Class<? extends Throwable> type,
             String message) {
         Throwable thrown =
-                assertThrows(
-                        type, () -> entry.run().accept(tensors), () -> entry + ": " + message);
+                assertThrows(type, () -> entry.run().accept(tensors), () -> entry + ": " + message);
         assertSame(type, thrown.getClass(), () -> entry + ": " + thrown);
         assertTrue(
                 thrown.getMessage().startsWith(message),
@@ -123,11 +122,7 @@ class EntryArgumentsTest {
             Tensor wide = at.f32(wider);
             if (!slot.equals(entry.slots().getFirst())) {
                 assertThrown(
-                        at,
-                        entry,
-                        with(all, slot, wide),
-                        IllegalArgumentException.class,
-                        expected);
+                        at, entry, with(all, slot, wide), IllegalArgumentException.class, expected);
             }
             if (shape.length > 1 && slot.isData()) {
                 // A transposed matrix has no columns next to each other.
@@ -213,8 +208,7 @@ class EntryArgumentsTest {
                 Tensor both = at.f32(count + otherCount);
                 Map<String, Tensor> changed =
                         with(all, other, both.slice(0, 0, otherCount).reshape(otherShape));
-                changed.put(
-                        output.name(), both.slice(0, otherCount - 1, count).reshape(shape));
+                changed.put(output.name(), both.slice(0, otherCount - 1, count).reshape(shape));
                 Throwable thrown =
                         assertThrows(
                                 IllegalArgumentException.class,
@@ -227,7 +221,8 @@ class EntryArgumentsTest {
                         message);
                 assertTrue(message.contains("overlap"), message);
                 at.assertUntouched();
-                if (count == otherCount && !output.mayBe().contains(other.name())
+                if (count == otherCount
+                        && !output.mayBe().contains(other.name())
                         && !other.mayBe().contains(output.name())) {
                     Map<String, Tensor> same = with(all, output, all.get(other.name()));
                     if (shape.length == otherShape.length && Arrays.equals(shape, otherShape)) {

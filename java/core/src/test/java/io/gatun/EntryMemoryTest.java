@@ -149,9 +149,7 @@ class EntryMemoryTest {
                                     entry,
                                     slot ->
                                             Kind.ARENA.tensor(
-                                                    some,
-                                                    DType.F32,
-                                                    slot.shape(size[0], size[1])));
+                                                    some, DType.F32, slot.shape(size[0], size[1])));
                     expected = expected == null ? actual : expected;
                     assertSame(expected, actual, entry + ", " + threads + " threads");
                 }

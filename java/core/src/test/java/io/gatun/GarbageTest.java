@@ -102,8 +102,7 @@ class GarbageTest {
     }
 
     /** The call with its records made beforehand. */
-    private static Runnable steady(
-            String name, Map<String, Tensor> t, NormStatistics saved) {
+    private static Runnable steady(String name, Map<String, Tensor> t, NormStatistics saved) {
         NormOptions options = Entry.OPTIONS;
         ResidualOptions layer = Entry.LAYER;
         NormParameters parameters = new NormParameters(t.get("gamma"), t.get("beta"));
@@ -131,7 +130,9 @@ class GarbageTest {
         NormStatistics none = NormStatistics.NONE;
         return switch (name) {
             case "layerNormBackward" ->
-                    () -> Normalization.layerNormBackward(dy, x, gamma, options, saved, dx, gradients);
+                    () ->
+                            Normalization.layerNormBackward(
+                                    dy, x, gamma, options, saved, dx, gradients);
             case "rmsNormBackward" ->
                     () -> Normalization.rmsNormBackward(dy, x, gamma, options, none, dx, gradients);
             case "residualAddNorm" ->
@@ -149,26 +150,62 @@ class GarbageTest {
             case "normResidualAddBackward" ->
                     () ->
                             ResidualNormalization.normResidualAddBackward(
-                                    t.get("dh"), x, bias, gamma, layer, saved, dx, dresidual, gradients);
+                                    t.get("dh"),
+                                    x,
+                                    bias,
+                                    gamma,
+                                    layer,
+                                    saved,
+                                    dx,
+                                    dresidual,
+                                    gradients);
             case "normAddNorm" ->
                     () ->
                             ResidualNormalization.normAddNorm(
-                                    x, parameters1, residual, parameters2, layer, h, t.get("y"), none, none);
+                                    x,
+                                    parameters1,
+                                    residual,
+                                    parameters2,
+                                    layer,
+                                    h,
+                                    t.get("y"),
+                                    none,
+                                    none);
             case "normAddNormBackward" ->
                     () ->
                             ResidualNormalization.normAddNormBackward(
-                                    dy, dhIn, x, h, parameters1.gamma(), parameters2.gamma(), layer, none,
-                                    none, dx, dresidual, gradients1, gradients2);
+                                    dy,
+                                    dhIn,
+                                    x,
+                                    h,
+                                    parameters1.gamma(),
+                                    parameters2.gamma(),
+                                    layer,
+                                    none,
+                                    none,
+                                    dx,
+                                    dresidual,
+                                    gradients1,
+                                    gradients2);
             case "qkvHeadRmsNorm" ->
                     () -> HeadNormalization.qkvHeadRmsNorm(qkv, gammas, options, y, t.get("rstd"));
             case "qkvHeadRmsNormBackward" ->
-                    () -> HeadNormalization.qkvHeadRmsNormBackward(dys, qkv, gammas, options, dxs, dgammas);
+                    () ->
+                            HeadNormalization.qkvHeadRmsNormBackward(
+                                    dys, qkv, gammas, options, dxs, dgammas);
             case "foldAffine" ->
                     () ->
                             WeightConversion.foldAffine(
-                                    t.get("weight"), bias, parameters, 0, t.get("weightOut"), t.get("biasOut"));
+                                    t.get("weight"),
+                                    bias,
+                                    parameters,
+                                    0,
+                                    t.get("weightOut"),
+                                    t.get("biasOut"));
             default ->
-                    () -> WeightConversion.zeroMeanRows(t.get("weight"), FeatureAxis.ROWS, t.get("out"));
+                    () ->
+                            WeightConversion.zeroMeanRows(
+                                    t.get("weight"), FeatureAxis.ROWS, t.get("out"));
         };
     }
 

@@ -25,7 +25,9 @@ final class SafepointProbe {
             Tensor dgamma = device.tensor(new float[4096], 4096);
             measure(
                     "backward",
-                    () -> Normalization.layerNormBackward(dy, many, gamma, 1e-6f, dy, dgamma, null));
+                    () ->
+                            Normalization.layerNormBackward(
+                                    dy, many, gamma, 1e-6f, dy, dgamma, null));
             Tensor one = device.tensor(new float[4096], 1, 4096);
             measure(
                     "short",

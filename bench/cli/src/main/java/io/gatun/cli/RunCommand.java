@@ -162,9 +162,7 @@ final class RunCommand implements Callable<Integer> {
         if (operand.equals(firstOutput())) {
             return new String[] {OUT};
         }
-        return name.endsWith("-out")
-                ? new String[] {name}
-                : new String[] {name + "-out", name};
+        return name.endsWith("-out") ? new String[] {name} : new String[] {name + "-out", name};
     }
 
     private String option(Operand operand) {
@@ -281,9 +279,7 @@ final class RunCommand implements Callable<Integer> {
                                     ? "f4"
                                     : outType != null ? outType : dtype == DType.F16 ? "f2" : "f4";
                     Npy.write(
-                            file,
-                            new NpyArray(type, tensor.shape(), tensor.toFloatArray()),
-                            type);
+                            file, new NpyArray(type, tensor.shape(), tensor.toFloatArray()), type);
                 }
             }
         } finally {

@@ -149,7 +149,9 @@ final class CommandsTest {
             }
             arguments.addAll(List.of("--device", "reference"));
             assertEquals(
-                    new Result(0, "", ""), gatun(arguments.toArray(new String[0])), operation.function());
+                    new Result(0, "", ""),
+                    gatun(arguments.toArray(new String[0])),
+                    operation.function());
             for (Operand output : outputs) {
                 NpyArray array = Npy.read(folder.resolve(output.name() + ".npy"));
                 assertArrayEquals(shape(output), array.shape(), output.name());
@@ -191,8 +193,7 @@ final class CommandsTest {
                         "--dbeta",
                         path("dbeta.npy"));
         assertEquals(new Result(0, "", ""), result);
-        assertArrayEquals(
-                new float[] {0, 0}, Npy.read(folder.resolve("dx.npy")).values(), 1e-6f);
+        assertArrayEquals(new float[] {0, 0}, Npy.read(folder.resolve("dx.npy")).values(), 1e-6f);
         assertArrayEquals(
                 new float[] {-3, 5}, Npy.read(folder.resolve("dgamma.npy")).values(), 1e-6f);
         assertArrayEquals(

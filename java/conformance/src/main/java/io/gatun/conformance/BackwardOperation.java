@@ -3,7 +3,6 @@ package io.gatun.conformance;
 
 import io.gatun.DType;
 import io.gatun.Device;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -39,8 +38,7 @@ abstract class BackwardOperation extends PlannedOperation {
         Map<String, double[]> scales = scales(call);
         return (output, bound, results) -> {
             DType dtype = call.typeOf(output);
-            return new Tolerance(
-                    measure(dtype, scales.get(output.name())), boundOf(output, bound));
+            return new Tolerance(measure(dtype, scales.get(output.name())), boundOf(output, bound));
         };
     }
 
@@ -159,5 +157,4 @@ abstract class BackwardOperation extends PlannedOperation {
     static double[] orZeros(double[] values, int count) {
         return values == null ? new double[count] : values.clone();
     }
-
 }

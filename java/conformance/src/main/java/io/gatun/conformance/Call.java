@@ -31,8 +31,7 @@ record Call(
      * How the operands lie in memory. Inputs of extent FULL have the first stride, such outputs the
      * second; outputs with an entry in {@code places} are that input.
      */
-    record Layout(
-            Memory memory, int inputStride, int outputStride, Map<String, String> places) {
+    record Layout(Memory memory, int inputStride, int outputStride, Map<String, String> places) {
         static Layout dense(Memory memory, int columns) {
             return new Layout(memory, columns, columns, Map.of());
         }
@@ -94,9 +93,7 @@ record Call(
             String place = input ? null : layout.places.get(name);
             images.put(
                     name,
-                    place != null
-                            ? images.get(place)
-                            : image(device, arena, layout, operand));
+                    place != null ? images.get(place) : image(device, arena, layout, operand));
             tensors.put(name, images.get(name).tensor());
         }
         operation.run(new Arguments(tensors, settings));
@@ -122,7 +119,9 @@ record Call(
         return results;
     }
 
-    /** The values of an input as memory holds them, rounded to its type; null where it is absent. */
+    /**
+     * The values of an input as memory holds them, rounded to its type; null where it is absent.
+     */
     double[] stored(String name) {
         float[] values = inputs.get(name);
         if (values == null) {
@@ -131,8 +130,7 @@ record Call(
         DType type = typeOf(operation.operand(name).orElseThrow());
         double[] stored = new double[values.length];
         for (int i = 0; i < stored.length; i++) {
-            stored[i] =
-                    type == DType.F32 ? values[i] : type.toFloat(type.fromFloat(values[i]));
+            stored[i] = type == DType.F32 ? values[i] : type.toFloat(type.fromFloat(values[i]));
         }
         return stored;
     }

@@ -87,8 +87,7 @@ final class ComparisonCheck implements Check {
             if (!call.outputs().contains(name)) {
                 continue;
             }
-            PlannedOperation.Tolerance tolerance =
-                    tolerances.of(operand, bound, results);
+            PlannedOperation.Tolerance tolerance = tolerances.of(operand, bound, results);
             ErrorMeasure measure = tolerance.measure();
             double allowed = tolerance.bound();
             float[] got = results.actual().get(name);
@@ -136,8 +135,7 @@ final class ComparisonCheck implements Check {
     }
 
     private static String place(Operand operand, int index, int columns) {
-        return operand.extent() == Operand.Extent.FULL
-                        || operand.extent() == Operand.Extent.HEADS
+        return operand.extent() == Operand.Extent.FULL || operand.extent() == Operand.Extent.HEADS
                 ? operand.name() + "[" + index / columns + ", " + index % columns + "]"
                 : operand.name() + "[" + index + "]";
     }

@@ -133,13 +133,18 @@ final class HeadNorm {
                 if (there && operand.extent() != Operand.Extent.HEADS) {
                     int count = call.rowsOf(operand) * call.columnsOf(operand);
                     tensors.put(
-                            name,
-                            filled(device, DType.F32, call.inputs().get(name), count, count));
+                            name, filled(device, DType.F32, call.inputs().get(name), count, count));
                 }
             }
             for (List<String> group : groups) {
                 Tensor packed =
-                        filled(device, call.dtype(), null, tokens * (all + padding), tokens, all + padding)
+                        filled(
+                                        device,
+                                        call.dtype(),
+                                        null,
+                                        tokens * (all + padding),
+                                        tokens,
+                                        all + padding)
                                 .slice(1, 0, all);
                 Qkv parts = Qkv.split(packed, QUERY_HEADS, KEY_VALUE_HEADS, call.columns());
                 List<Tensor> three = List.of(parts.q(), parts.k(), parts.v());
@@ -154,8 +159,7 @@ final class HeadNorm {
             operation.run(new Arguments(tensors, call.settings()));
             Map<String, float[]> actual = new HashMap<>();
             expected.keySet().forEach(n -> actual.put(n, tensors.get(n).toFloatArray()));
-            OperationProperties.requireSame(
-                    expected, actual, "packed tensors, padding " + padding);
+            OperationProperties.requireSame(expected, actual, "packed tensors, padding " + padding);
         }
     }
 
@@ -261,10 +265,8 @@ final class HeadNorm {
         @Override
         List<Recipe> recipes(DType dtype, int columns) {
             Recipe plain = plain();
-            List<Recipe> list =
-                    new ArrayList<>(HeadNorm.recipes(this, plain, dtype, columns));
-            Recipe llama =
-                    plain.with(NormOperation.CAST_MODE, CastMode.LLAMA).withBoundFactor(2);
+            List<Recipe> list = new ArrayList<>(HeadNorm.recipes(this, plain, dtype, columns));
+            Recipe llama = plain.with(NormOperation.CAST_MODE, CastMode.LLAMA).withBoundFactor(2);
             list.add(llama.named("llama"));
             list.add(
                     llama.withParametersInDataType()
@@ -274,8 +276,7 @@ final class HeadNorm {
                     plain.without("q_gamma", "k_gamma", "v_gamma", "rstd")
                             .on(Memory.NATIVE)
                             .named("bare"));
-            list.add(
-                    plain.without("v", "v_gamma", "v_out", "rstd").named("queries-and-keys"));
+            list.add(plain.without("v", "v_gamma", "v_out", "rstd").named("queries-and-keys"));
             list.add(
                     plain.without("k", "k_gamma", "k_out", "v", "v_gamma", "v_out", "rstd")
                             .on(Memory.NATIVE)
@@ -329,8 +330,7 @@ final class HeadNorm {
                 Call call =
                         plain().without("v", "v_gamma", "v_out")
                                 .call(this, dtype, rows, columns, seed);
-                float[] rstd =
-                        call.on(device, OperationProperties.dense(columns)).get("rstd");
+                float[] rstd = call.on(device, OperationProperties.dense(columns)).get("rstd");
                 int all = QUERY_HEADS + 2 * KEY_VALUE_HEADS;
                 for (int i = 0; i < rstd.length; i++) {
                     boolean untouched = i % all >= QUERY_HEADS + KEY_VALUE_HEADS;
@@ -417,25 +417,19 @@ final class HeadNorm {
                 inputs.put(role, Values.normal(0, 1));
             }
             return Recipe.plain(
-                    this,
-                    inputs,
-                    Set.of("dq", "dk", "dv", "dq_gamma", "dk_gamma", "dv_gamma"));
+                    this, inputs, Set.of("dq", "dk", "dv", "dq_gamma", "dk_gamma", "dv_gamma"));
         }
 
         @Override
         List<Recipe> recipes(DType dtype, int columns) {
             Recipe plain = plain();
-            List<Recipe> list =
-                    new ArrayList<>(HeadNorm.recipes(this, plain, dtype, columns));
+            List<Recipe> list = new ArrayList<>(HeadNorm.recipes(this, plain, dtype, columns));
             list.add(
-                    plain.without("q_gamma", "k_gamma", "v_gamma")
-                            .on(Memory.NATIVE)
-                            .named("bare"));
+                    plain.without("q_gamma", "k_gamma", "v_gamma").on(Memory.NATIVE).named("bare"));
             list.add(
                     plain.without("dq_gamma", "dk_gamma", "dv_gamma")
                             .named("without-gradients-of-gamma"));
-            list.add(
-                    plain.without("dq", "dk", "dv").on(Memory.NATIVE).named("gradients-of-gamma"));
+            list.add(plain.without("dq", "dk", "dv").on(Memory.NATIVE).named("gradients-of-gamma"));
             list.add(
                     plain.without("v", "v_gamma", "dv_out", "dv", "dv_gamma")
                             .named("queries-and-keys"));
@@ -511,10 +505,7 @@ final class HeadNorm {
                 Formula formula = formula(call, variables.get("d" + role + "_gamma"));
                 double[] dy = call.stored("d" + role + "_out");
                 for (int row = 0; row < x.length / columns; row++) {
-                    loss +=
-                            dot(
-                                    formula.apply(row(x, row, columns), null),
-                                    row(dy, row, columns));
+                    loss += dot(formula.apply(row(x, row, columns), null), row(dy, row, columns));
                 }
             }
             return loss;

@@ -40,8 +40,8 @@ final class Image {
      *
      * @param values dense {@code [rows, columns]} values, or null for an output, which then holds
      *     canaries everywhere
-     * @param shape that of the tensor: one dimension for a vector, else rows and what a row consists
-     *     of
+     * @param shape that of the tensor: one dimension for a vector, else rows and what a row
+     *     consists of
      */
     Image(
             Device device,

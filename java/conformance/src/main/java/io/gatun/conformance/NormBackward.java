@@ -185,8 +185,7 @@ class NormBackward extends RowBackward {
         list.add(partial.named("partial"));
         list.add(partial.with(EPS_MODE, EpsMode.ADD).on(Memory.NATIVE).named("partial-add"));
         list.add(partial.with(EPS_MODE, EpsMode.CLAMP).with(EPS, 0.5f).named("partial-clamp"));
-        list.add(
-                saved(partial.with(STATISTICS_COLUMNS, 1L)).named("partial-one-column-saved"));
+        list.add(saved(partial.with(STATISTICS_COLUMNS, 1L)).named("partial-one-column-saved"));
         return list;
     }
 
@@ -211,8 +210,7 @@ class NormBackward extends RowBackward {
     /** The sum of dx is 0 in LayerNorm; the product of x and dx is 0 in RMSNorm with eps 0. */
     private double orthogonal(Device device, int rows, int columns, long seed) {
         Call call = plain().with(EPS, 0f).call(this, DType.F32, rows, columns, seed);
-        float[] dx =
-                call.on(device, Call.Layout.dense(Memory.HEAP, columns)).get("dx");
+        float[] dx = call.on(device, Call.Layout.dense(Memory.HEAP, columns)).get("dx");
         double[] x = call.stored("x");
         double[] scale = scales(call).get("dx");
         double worst = 0;

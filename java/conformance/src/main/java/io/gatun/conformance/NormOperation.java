@@ -109,8 +109,7 @@ abstract class NormOperation extends PlannedOperation {
         inputs.put("x", Values.normal(0, 1));
         inputs.put("gamma", Values.signed(0.5, 1.5));
         inputs.put("beta", Values.uniform(-0.5, 0.5));
-        return Recipe.plain(this, inputs, Set.of("y"))
-                .withOutputs(statisticsNames());
+        return Recipe.plain(this, inputs, Set.of("y")).withOutputs(statisticsNames());
     }
 
     @Override

@@ -41,10 +41,7 @@ final class NormProperties {
                         List.of(
                                 property("edge-zero-row", 3, 67, this::zeroRowIsBeta),
                                 property(
-                                        "edge-nan-row",
-                                        5,
-                                        67,
-                                        this::nanRowIsNanOthersAreUntouched),
+                                        "edge-nan-row", 5, 67, this::nanRowIsNanOthersAreUntouched),
                                 property("edge-large-row", 3, 771, this::largeRowIsLikeSmallRow),
                                 property("edge-large-eps", 3, 771, this::largeEpsScalesDown)));
         checks.addAll(common.checks(771));

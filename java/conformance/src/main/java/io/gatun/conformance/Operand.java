@@ -73,12 +73,7 @@ public record Operand(
     /** A parameter of each column. */
     static Operand parameter(String name, String description) {
         return new Operand(
-                name,
-                Role.OPTIONAL_INPUT,
-                Extent.COLUMNS,
-                Storage.PARAMETER,
-                description,
-                null);
+                name, Role.OPTIONAL_INPUT, Extent.COLUMNS, Storage.PARAMETER, description, null);
     }
 
     /** Data of the first input's shape that is written. */

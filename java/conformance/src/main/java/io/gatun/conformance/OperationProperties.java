@@ -74,10 +74,7 @@ final class OperationProperties {
                                 throw new NamedCheck.Failure(
                                         "no rows, memory %s: expected sums of 0, but %s[%s] is %s"
                                                 .formatted(
-                                                        Setting.label(memory),
-                                                        name,
-                                                        i,
-                                                        values[i]));
+                                                        Setting.label(memory), name, i, values[i]));
                             }
                         }
                     });
@@ -127,8 +124,7 @@ final class OperationProperties {
 
     private double heapGivesSameBits(Device device, int rows, int columns, long seed) {
         Call call = call(operation.plain(), rows, columns, seed);
-        Map<String, float[]> expected =
-                call.on(device, Call.Layout.dense(Memory.NATIVE, columns));
+        Map<String, float[]> expected = call.on(device, Call.Layout.dense(Memory.NATIVE, columns));
         requireSame(
                 expected,
                 call.on(device, new Call.Layout(Memory.HEAP, columns + 3, columns, Map.of())),

@@ -95,8 +95,7 @@ abstract class PlannedOperation implements Operation {
                     }
                 }
                 int count =
-                        Math.min(
-                                rest.size(), medium ? plan.recipesOfMedium : plan.recipesOfLarge);
+                        Math.min(rest.size(), medium ? plan.recipesOfMedium : plan.recipesOfLarge);
                 for (int i = 0; i < count; i++) {
                     chosen.add(rest.get(turn++ % rest.size()));
                 }

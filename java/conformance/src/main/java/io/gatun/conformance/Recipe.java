@@ -37,7 +37,6 @@ record Recipe(
                 1);
     }
 
-
     Recipe named(String newName) {
         return new Recipe(
                 newName,
@@ -116,18 +115,26 @@ record Recipe(
     }
 
     Recipe withParametersInDataType() {
-        return new Recipe(name, inputs, settings, true, outputs, memory, places, derived, boundFactor);
+        return new Recipe(
+                name, inputs, settings, true, outputs, memory, places, derived, boundFactor);
     }
 
     Recipe on(Memory where) {
         return new Recipe(
-                name, inputs, settings, parametersInDataType, outputs, where, places, derived, boundFactor);
+                name,
+                inputs,
+                settings,
+                parametersInDataType,
+                outputs,
+                where,
+                places,
+                derived,
+                boundFactor);
     }
 
     /** The first output takes the place of the first input. */
     Recipe computedInPlace(Operation operation) {
-        return inPlaceOf(
-                Call.firstOutput(operation), operation.operands().getFirst().name());
+        return inPlaceOf(Call.firstOutput(operation), operation.operands().getFirst().name());
     }
 
     /** An output takes the place of an input. */
@@ -165,7 +172,15 @@ record Recipe(
     /** Where one rounding more is part of the operation. */
     Recipe withBoundFactor(double factor) {
         return new Recipe(
-                name, inputs, settings, parametersInDataType, outputs, memory, places, derived, factor);
+                name,
+                inputs,
+                settings,
+                parametersInDataType,
+                outputs,
+                memory,
+                places,
+                derived,
+                factor);
     }
 
     /** The call on one shape. */

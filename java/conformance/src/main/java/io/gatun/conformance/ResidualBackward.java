@@ -46,8 +46,7 @@ final class ResidualBackward extends RowBackward {
         }
         for (String suffix : suffixes()) {
             list.add(Operand.savedStatistic("mean" + suffix, "mean of each row"));
-            list.add(
-                    Operand.savedStatistic("mean_low" + suffix, "what float32 loses of the mean"));
+            list.add(Operand.savedStatistic("mean_low" + suffix, "what float32 loses of the mean"));
             list.add(Operand.savedStatistic("rstd" + suffix, "scale of each row"));
         }
         list.add(Operand.output("dx", "gradient of x"));
@@ -324,8 +323,7 @@ final class ResidualBackward extends RowBackward {
         list.add(plain.with(ALPHA, -0.5f).on(Memory.NATIVE).named("alpha-minus-0.5"));
         list.add(plain.with(ALPHA, 0f).named("alpha-0"));
         list.add(plain.without("dresidual").named("without-dresidual"));
-        list.add(
-                plain.without("dx").on(Memory.NATIVE).named("without-dx"));
+        list.add(plain.without("dx").on(Memory.NATIVE).named("without-dx"));
         String upstream = operands.getFirst().name();
         list.add(plain.inPlaceOf("dresidual", upstream).named("residual-in-place"));
         if (form != ResidualForward.Form.NORM_ADD) {

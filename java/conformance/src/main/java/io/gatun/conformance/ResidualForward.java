@@ -103,8 +103,7 @@ final class ResidualForward extends PlannedOperation {
         settings.add(new Setting(ALPHA, 1f, "factor of the residual"));
         if (form != Form.NORM_ADD) {
             settings.add(
-                    new Setting(
-                            SUM_MODE, SumMode.ROUNDED, "from what a 16-bit sum is normalized"));
+                    new Setting(SUM_MODE, SumMode.ROUNDED, "from what a 16-bit sum is normalized"));
         }
         return settings;
     }
@@ -118,9 +117,7 @@ final class ResidualForward extends PlannedOperation {
         return options(
                 settings,
                 NormOperation.options(settings, 0),
-                form == Form.NORM_ADD
-                        ? SumMode.ROUNDED
-                        : settings.choice(SUM_MODE, SumMode.class));
+                form == Form.NORM_ADD ? SumMode.ROUNDED : settings.choice(SUM_MODE, SumMode.class));
     }
 
     private static NormParameters parameters(Arguments arguments, String suffix) {
@@ -241,9 +238,7 @@ final class ResidualForward extends PlannedOperation {
 
     private static Tensor parameter(Device device, Call call, String name) {
         float[] values = call.inputs().get(name);
-        return values == null
-                ? null
-                : tensor(device, call.parameterDtype(), values, values.length);
+        return values == null ? null : tensor(device, call.parameterDtype(), values, values.length);
     }
 
     @Override
@@ -295,9 +290,7 @@ final class ResidualForward extends PlannedOperation {
             }
         }
         Set<String> outputs = new LinkedHashSet<>();
-        operands.stream()
-                .filter(o -> !o.role().isInput())
-                .forEach(o -> outputs.add(o.name()));
+        operands.stream().filter(o -> !o.role().isInput()).forEach(o -> outputs.add(o.name()));
         return Recipe.plain(this, inputs, outputs);
     }
 
@@ -386,7 +379,8 @@ final class ResidualForward extends PlannedOperation {
                 plain.with(NormOperation.WEIGHT_OFFSET, 1f)
                         .on(Memory.NATIVE)
                         .named("weight-offset"));
-        // The sum with beta or the residual cannot magnify the rounding of xh where that is 1 or -1.
+        // The sum with beta or the residual cannot magnify the rounding of xh where that is 1 or
+        // -1.
         if (columns % 2 == 0 && form == Form.NORM_ADD) {
             list.add(
                     plain.withInput("x", Values.alternating(1))
@@ -429,9 +423,7 @@ final class ResidualForward extends PlannedOperation {
         for (Values.Position position : Values.Position.values()) {
             String where = Setting.label(position);
             Values noise = Values.normal(0, 1);
-            list.add(
-                    special.withInput("x", noise.with(Float.NaN, position))
-                            .named("nan-" + where));
+            list.add(special.withInput("x", noise.with(Float.NaN, position)).named("nan-" + where));
             list.add(
                     special.withInput("residual", noise.with(Float.NaN, position))
                             .on(Memory.NATIVE)
@@ -485,8 +477,7 @@ final class ResidualForward extends PlannedOperation {
                 Call call = recipe.call(ResidualForward.this, dtype, rows, columns, seed);
                 Map<String, float[]> outputs =
                         call.on(device, Call.Layout.dense(Memory.HEAP, columns));
-                float[] y =
-                        normalized(device, call, outputs.get("h"), suffixes().getLast()).y;
+                float[] y = normalized(device, call, outputs.get("h"), suffixes().getLast()).y;
                 ErrorMeasure measure = ErrorMeasure.of(dtype);
                 for (int i = 0; i < y.length; i++) {
                     worst = Math.max(worst, measure.compare(i, outputs.get("y")[i], y[i]) / 2);

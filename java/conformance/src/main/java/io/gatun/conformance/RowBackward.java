@@ -219,13 +219,8 @@ abstract class RowBackward extends BackwardOperation {
                             .on(Memory.NATIVE)
                             .named("saved-without-mean-low"));
         }
-        list.add(
-                plain.without(parameters())
-                        .without(gradients())
-                        .on(Memory.NATIVE)
-                        .named("bare"));
-        list.add(
-                plain.without(tensors()).on(Memory.UNALIGNED).named("gradients-only"));
+        list.add(plain.without(parameters()).without(gradients()).on(Memory.NATIVE).named("bare"));
+        list.add(plain.without(tensors()).on(Memory.UNALIGNED).named("gradients-only"));
         list.add(plain.without(tensors()).named("gradients-only-heap"));
         for (String gradient : gradients()) {
             list.add(
@@ -238,8 +233,7 @@ abstract class RowBackward extends BackwardOperation {
             list.add(saved(plain).on(memory).named("memory-" + Setting.label(memory)));
         }
         list.add(plain.computedInPlace(this).named("in-place-heap"));
-        list.add(
-                saved(plain).on(Memory.UNALIGNED).computedInPlace(this).named("in-place-saved"));
+        list.add(saved(plain).on(Memory.UNALIGNED).computedInPlace(this).named("in-place-saved"));
         list.add(
                 plain.withParametersInDataType()
                         .on(Memory.NATIVE)
@@ -267,9 +261,7 @@ abstract class RowBackward extends BackwardOperation {
         list.add(plain.with(EPS, 1e12f).named("eps-1e12"));
         for (double base : new double[] {1e2, half ? 6e4 : 1e7}) {
             Values values = Values.normal(base, base / 64);
-            list.add(
-                    withNormalized(plain, values)
-                            .named("base-" + NormOperation.label(base)));
+            list.add(withNormalized(plain, values).named("base-" + NormOperation.label(base)));
             list.add(
                     saved(withNormalized(plain, values))
                             .on(Memory.NATIVE)
@@ -286,13 +278,13 @@ abstract class RowBackward extends BackwardOperation {
         list.add(withNormalized(plain, Values.alternating(1)).named("alternating"));
         list.add(plain.withInput(upstream, Values.constant(1)).named("upstream-constant"));
         list.add(
-                plain.withInput(upstream, Values.oneHot(5)).on(Memory.NATIVE).named("upstream-one-hot"));
+                plain.withInput(upstream, Values.oneHot(5))
+                        .on(Memory.NATIVE)
+                        .named("upstream-one-hot"));
         for (Values.Position position : Values.Position.values()) {
             String where = Setting.label(position);
             Values noise = Values.normal(0, 1);
-            list.add(
-                    withNormalized(plain, noise.with(Float.NaN, position))
-                            .named("nan-" + where));
+            list.add(withNormalized(plain, noise.with(Float.NaN, position)).named("nan-" + where));
             list.add(
                     plain.withInput(upstream, noise.with(Float.NaN, position))
                             .on(Memory.NATIVE)

@@ -21,8 +21,7 @@ abstract class WeightOperation extends PlannedOperation {
 
     @Override
     Tolerances tolerances(Call call) {
-        return (output, bound, results) ->
-                new Tolerance(ErrorMeasure.of(call.dtype()), bound);
+        return (output, bound, results) -> new Tolerance(ErrorMeasure.of(call.dtype()), bound);
     }
 
     abstract List<Recipe> ownRecipes(Recipe plain);
@@ -76,7 +75,8 @@ abstract class WeightOperation extends PlannedOperation {
         @Override
         public List<Operand> operands() {
             return List.of(
-                    Operand.input("weight", "weights"), Operand.output("out", "weights less means"));
+                    Operand.input("weight", "weights"),
+                    Operand.output("out", "weights less means"));
         }
 
         @Override
@@ -124,8 +124,7 @@ abstract class WeightOperation extends PlannedOperation {
 
         private double meanIsZero(Device device, int rows, int columns, long seed) {
             Call call = plain().call(this, DType.F32, rows, columns, seed);
-            float[] out =
-                    call.on(device, OperationProperties.dense(columns)).get("out");
+            float[] out = call.on(device, OperationProperties.dense(columns)).get("out");
             double worst = 0;
             for (int column = 0; column < columns; column++) {
                 double sum = 0;

@@ -159,8 +159,7 @@ final class DetectionTest {
                 if (!hasType(operation, dtype)) {
                     continue;
                 }
-                boolean wide =
-                        dtype == DType.F32 || output.storage() == Operand.Storage.STATISTIC;
+                boolean wide = dtype == DType.F32 || output.storage() == Operand.Storage.STATISTIC;
                 String name = output.name();
                 CheckResult result =
                         run(

@@ -77,8 +77,7 @@ final class Formulas {
     /** A sublayer to put between normalizations: two linear layers with a tanh. */
     record Sublayer(double[] up, double[] down) {
         static Sublayer random(int columns, int hidden, long seed) {
-            return new Sublayer(
-                    noise(hidden * columns, seed), noise(columns * hidden, seed + 1));
+            return new Sublayer(noise(hidden * columns, seed), noise(columns * hidden, seed + 1));
         }
 
         double[] apply(double[] x) {

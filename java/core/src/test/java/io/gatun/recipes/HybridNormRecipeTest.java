@@ -78,8 +78,7 @@ class HybridNormRecipeTest {
                     }
                 }
             }
-            System.arraycopy(
-                    linear(weightOut, null, heads), 0, result, token * COLUMNS, COLUMNS);
+            System.arraycopy(linear(weightOut, null, heads), 0, result, token * COLUMNS, COLUMNS);
         }
         return result;
     }
@@ -145,8 +144,7 @@ class HybridNormRecipeTest {
             float[] f = feedForward.apply(z);
             double[] attention = attentionByFormula(input);
             for (int token = 0; token < TOKENS; token++) {
-                double[] y =
-                        plus(row(input, token, COLUMNS), row(attention, token, COLUMNS));
+                double[] y = plus(row(input, token, COLUMNS), row(attention, token, COLUMNS));
                 double[] expected = rmsNorm(y, gammaFeedForward);
                 assertRow(expected, z, token, 1e-5);
                 assertRow(
@@ -188,8 +186,7 @@ class HybridNormRecipeTest {
             }
             double[] attention = attentionByFormula(before);
             for (int token = 0; token < TOKENS; token++) {
-                double[] sum =
-                        plus(row(input, token, COLUMNS), row(attention, token, COLUMNS));
+                double[] sum = plus(row(input, token, COLUMNS), row(attention, token, COLUMNS));
                 assertRow(sum, y, token, 1e-5);
                 assertRow(
                         plus(sum, feedForward.apply(rmsNorm(sum, gammaFeedForward))),

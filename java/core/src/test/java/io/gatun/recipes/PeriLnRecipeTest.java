@@ -66,8 +66,7 @@ class PeriLnRecipeTest {
             Tensor normalized = zeros(device, ROWS, COLUMNS);
             Normalization.rmsNorm(stream, gamma(device, gammaIn[0]), EPS, normalized);
             for (int layer = 0; layer < LAYERS; layer++) {
-                Tensor result =
-                        device.tensor(sublayers[layer].apply(normalized), ROWS, COLUMNS);
+                Tensor result = device.tensor(sublayers[layer].apply(normalized), ROWS, COLUMNS);
                 // The output norm of this sublayer, the addition and the input norm of the next in
                 // one pass; after the last sublayer it is the final norm of the model.
                 ResidualNormalization.normAddNorm(
@@ -186,8 +185,7 @@ class PeriLnRecipeTest {
             for (int layer = 0; layer < LAYERS; layer++) {
                 boolean post = layer < postLayers;
                 if (!post) {
-                    Normalization.rmsNorm(
-                            stream, gamma(device, gammaIn[layer]), EPS, normalized);
+                    Normalization.rmsNorm(stream, gamma(device, gammaIn[layer]), EPS, normalized);
                 }
                 Tensor result =
                         device.tensor(

@@ -20,8 +20,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Scale-distribution decoupling: every fully connected layer is {@code y = alpha * rmsNorm(W x)},
- * with an alpha for each output feature. The scale of W does not matter, so the gradient of W has no
- * component along W.
+ * with an alpha for each output feature. The scale of W does not matter, so the gradient of W has
+ * no component along W.
  */
 class SddRecipeTest {
     private static final int ROWS = 6;
