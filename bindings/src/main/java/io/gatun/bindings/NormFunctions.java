@@ -7,7 +7,9 @@ import java.lang.invoke.MethodHandle;
 
 /**
  * The functions of {@code gatun/norm.h}, one method each with the arguments in the order of the
- * header. Pointers are segments, {@link MemorySegment#NULL} for none; nothing is checked here.
+ * header. Pointers are segments, {@link MemorySegment#NULL} for none; nothing is checked here. This
+ * class has the forward passes of LayerNorm and RMSNorm; other classes have the other subjects of
+ * the header.
  *
  * <p>The {@code Critical} variants also take heap segments, without a copy. While one runs, the JVM
  * cannot reach a safepoint, so its work must be short; native memory is for the plain variants.

@@ -14,6 +14,7 @@ import java.lang.reflect.Modifier;
 import java.lang.reflect.Parameter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -95,64 +96,82 @@ class HeaderDriftTest {
     }
 
     @Test
-    void everyFunctionHasAMethodWithItsArgumentsInOrder() {
+    void everyFunctionHasAMethodWithItsArgumentsInOrder() throws IOException {
+        List<Class<?>> classes = functionClasses();
         for (CHeader.Function function : header.functions().values()) {
-            Class<?> family = family(function);
             String name = camelCase(function.name().substring("gatun_".length()));
+            List<Class<?>> owners =
+                    classes.stream()
+                            .filter(
+                                    type ->
+                                            publicStatic(type)
+                                                    .anyMatch(m -> m.getName().equals(name)))
+                            .toList();
+            assertEquals(1, owners.size(), "the classes that have " + name + ": " + owners);
             List<String> expected =
                     function.arguments().stream()
                             .map(HeaderDriftTest::describe)
                             .map(HeaderDriftTest::camelCase)
                             .toList();
-            String hint = ": " + family.getSimpleName() + " must follow " + function.name();
+            String hint = ": " + owners.getFirst().getSimpleName() + " must follow the header";
             assertEquals(
-                    expected, describeParameters(methodNamed(family, name, hint)), name + hint);
+                    expected,
+                    describeParameters(methodNamed(owners.getFirst(), name, hint)),
+                    name + hint);
         }
     }
 
     @Test
-    void everyKernelHasACriticalMethodWithTheSameArguments() {
-        List<Method> critical =
-                publicStatic(NormFunctions.class)
-                        .filter(method -> method.getName().endsWith(CRITICAL))
-                        .toList();
-        Set<String> kernels =
-                publicStatic(NormFunctions.class)
-                        .map(Method::getName)
-                        .filter(name -> !name.endsWith(CRITICAL) && !name.endsWith("Scratch"))
-                        .map(name -> name + CRITICAL)
-                        .collect(Collectors.toSet());
-        assertEquals(kernels, critical.stream().map(Method::getName).collect(Collectors.toSet()));
-        for (Method method : critical) {
-            String plain =
-                    method.getName().substring(0, method.getName().length() - CRITICAL.length());
+    void everyKernelHasACriticalMethodWithTheSameArguments() throws IOException {
+        for (Class<?> type : functionClasses()) {
+            if (type == CoreFunctions.class) {
+                continue;
+            }
+            List<Method> critical =
+                    publicStatic(type)
+                            .filter(method -> method.getName().endsWith(CRITICAL))
+                            .toList();
+            Set<String> kernels =
+                    publicStatic(type)
+                            .map(Method::getName)
+                            .filter(name -> !name.endsWith(CRITICAL) && !name.endsWith("Scratch"))
+                            .map(name -> name + CRITICAL)
+                            .collect(Collectors.toSet());
             assertEquals(
-                    describeParameters(methodNamed(NormFunctions.class, plain, "")),
-                    describeParameters(method),
-                    method.getName());
+                    kernels, critical.stream().map(Method::getName).collect(Collectors.toSet()));
+            for (Method method : critical) {
+                String name = method.getName();
+                String plain = name.substring(0, name.length() - CRITICAL.length());
+                assertEquals(
+                        describeParameters(methodNamed(type, plain, "")),
+                        describeParameters(method),
+                        name);
+            }
         }
     }
 
-    /** The class for the header that declares a function: NormFunctions for gatun/norm.h. */
-    private static Class<?> family(CHeader.Function function) {
-        for (Path file : CHeader.files()) {
-            if (Pattern.compile("\\b" + function.name() + "\\(").matcher(text(file)).find()) {
-                String stem = file.getFileName().toString().replace(".h", "");
-                String name = stem.substring(0, 1).toUpperCase() + stem.substring(1) + "Functions";
-                try {
-                    return Class.forName(HeaderDriftTest.class.getPackageName() + "." + name);
-                } catch (ClassNotFoundException e) {
-                    throw new AssertionError(file + " needs a class " + name, e);
+    /** CoreFunctions for gatun/core.h, and several classes for the subjects of a family. */
+    private static List<Class<?>> functionClasses() throws IOException {
+        Path sources =
+                Path.of(System.getProperty("basedir", "."))
+                        .resolve("src/main/java/io/gatun/bindings");
+        List<Class<?>> classes = new ArrayList<>();
+        try (Stream<Path> files = Files.list(sources)) {
+            for (Path file : files.sorted().toList()) {
+                String name = file.getFileName().toString();
+                if (name.endsWith("Functions.java")) {
+                    classes.add(classNamed(name.replace(".java", "")));
                 }
             }
         }
-        throw new AssertionError(function.name() + " is in no header");
+        assertFalse(classes.isEmpty(), "no class of functions in " + sources);
+        return classes;
     }
 
-    private static String text(Path file) {
+    private static Class<?> classNamed(String simpleName) {
         try {
-            return Files.readString(file);
-        } catch (IOException e) {
+            return Class.forName(HeaderDriftTest.class.getPackageName() + "." + simpleName);
+        } catch (ClassNotFoundException e) {
             throw new AssertionError(e);
         }
     }

@@ -9,6 +9,12 @@ package io.gatun;
 interface Kernels {
     NormKernels norm();
 
+    ResidualNormKernels residualNorm();
+
+    HeadNormKernels headNorm();
+
+    WeightKernels weights();
+
     /** Memory for at least {@code bytes} bytes, aligned to 64, not initialised. */
     DeviceMemory allocate(long bytes);
 

@@ -8,6 +8,9 @@ final class NativeKernels implements Kernels {
     private final NativeContext context;
     private final NativeHandle handle;
     private final NormKernels norm;
+    private final ResidualNormKernels residualNorm;
+    private final HeadNormKernels headNorm;
+    private final WeightKernels weights;
     private final String name;
 
     NativeKernels(NativeContext context, String name) {
@@ -20,11 +23,29 @@ final class NativeKernels implements Kernels {
                         "device " + name,
                         address -> context.release());
         this.norm = new NativeNorm(context, handle);
+        this.residualNorm = new NativeResidualNorm(context, handle);
+        this.headNorm = new NativeHeadNorm(context, handle);
+        this.weights = new NativeWeights(context, handle);
     }
 
     @Override
     public NormKernels norm() {
         return norm;
+    }
+
+    @Override
+    public ResidualNormKernels residualNorm() {
+        return residualNorm;
+    }
+
+    @Override
+    public HeadNormKernels headNorm() {
+        return headNorm;
+    }
+
+    @Override
+    public WeightKernels weights() {
+        return weights;
     }
 
     @Override

@@ -15,14 +15,10 @@ import java.lang.ref.Reference;
  * it.
  */
 final class NativeNorm implements NormKernels {
-    /**
-     * Bytes between the parts of a slab are a multiple of this, so that each begins a cache line.
-     */
-    private static final long ALIGNMENT = 64;
-
     private final NativeContext context;
     private final NativeHandle handle;
     private final HeapCalls heapCalls;
+    private final NativeNormBackward backward;
     private final ScratchSizes layerNormScratch;
     private final ScratchSizes rmsNormScratch;
     private final ScratchSizes layerNormHeapScratch;
@@ -32,6 +28,7 @@ final class NativeNorm implements NormKernels {
         this.context = context;
         this.handle = handle;
         this.heapCalls = HeapCalls.ofRowKernels(context.isa());
+        this.backward = new NativeNormBackward(context, handle);
         this.layerNormScratch =
                 new ScratchSizes(NormFunctions::layerNormScratch, context.threaded());
         this.rmsNormScratch = new ScratchSizes(NormFunctions::rmsNormScratch, context.threaded());
@@ -72,6 +69,19 @@ final class NativeNorm implements NormKernels {
         forward(false, x, gamma, beta, options, y, null, null, statistics.rstd());
     }
 
+    @Override
+    public void backward(
+            NormKind kind,
+            Tensor dy,
+            Tensor x,
+            Tensor gamma,
+            NormOptions options,
+            NormStatistics statistics,
+            Tensor dx,
+            NormGradients gradients) {
+        backward.backward(kind, dy, x, gamma, options, statistics, dx, gradients);
+    }
+
     /**
      * Layer normalization if centered, else RMS normalization, with everything it uses kept open.
      */
@@ -109,13 +119,13 @@ final class NativeNorm implements NormKernels {
             Tensor meanLow,
             Tensor rstd) {
         boolean heap =
-                enter(x)
-                        | enter(y)
-                        | enter(gamma)
-                        | enter(beta)
-                        | enter(mean)
-                        | enter(meanLow)
-                        | enter(rstd);
+                NativeOperands.enter(x)
+                        | NativeOperands.enter(y)
+                        | NativeOperands.enter(gamma)
+                        | NativeOperands.enter(beta)
+                        | NativeOperands.enter(mean)
+                        | NativeOperands.enter(meanLow)
+                        | NativeOperands.enter(rstd);
         if (x.rows == 0) {
             requireOpen(x, gamma, beta, y, mean, meanLow, rstd);
         } else if (heap) {
@@ -151,19 +161,19 @@ final class NativeNorm implements NormKernels {
                     false,
                     context.threaded(),
                     x.dtype().code(),
-                    parameterType(gamma, beta),
+                    NativeOperands.parameterType(gamma, beta),
                     x.rows,
                     x.columns,
                     options,
                     x.operand,
                     x.rowStride,
-                    operand(gamma),
-                    operand(beta),
+                    NativeOperands.operand(gamma),
+                    NativeOperands.operand(beta),
                     y.operand,
                     y.rowStride,
-                    operand(mean),
-                    operand(meanLow),
-                    operand(rstd),
+                    NativeOperands.operand(mean),
+                    NativeOperands.operand(meanLow),
+                    NativeOperands.operand(rstd),
                     slab == null ? MemorySegment.NULL : slab.memory(),
                     scratchBytes);
         } finally {
@@ -199,19 +209,19 @@ final class NativeNorm implements NormKernels {
                         true,
                         context.callerOnly(),
                         x.dtype().code(),
-                        parameterType(gamma, beta),
+                        NativeOperands.parameterType(gamma, beta),
                         Math.min(pieceRows, x.rows - row),
                         x.columns,
                         options,
-                        at(x, row * x.rowStride),
+                        NativeOperands.at(x, row * x.rowStride),
                         x.rowStride,
-                        operand(gamma),
-                        operand(beta),
-                        at(y, row * y.rowStride),
+                        NativeOperands.operand(gamma),
+                        NativeOperands.operand(beta),
+                        NativeOperands.at(y, row * y.rowStride),
                         y.rowStride,
-                        at(mean, row),
-                        at(meanLow, row),
-                        at(rstd, row),
+                        NativeOperands.at(mean, row),
+                        NativeOperands.at(meanLow, row),
+                        NativeOperands.at(rstd, row),
                         scratch,
                         scratchBytes);
                 // Without a plain call in it, compiled code may run a loop of critical calls
@@ -242,10 +252,18 @@ final class NativeNorm implements NormKernels {
             Tensor rstd) {
         long scratchBytes = (centered ? layerNormScratch : rmsNormScratch).bytes(1, x.columns);
         long rowBytes = x.columns * x.dtype().bytes();
-        long gammaAt = align(rowBytes);
-        long betaAt = gammaAt + (onHeap(gamma) ? align(gamma.operand.byteSize()) : 0);
-        long statisticsAt = betaAt + (onHeap(beta) ? align(beta.operand.byteSize()) : 0);
-        long scratchAt = statisticsAt + ALIGNMENT;
+        long gammaAt = NativeOperands.align(rowBytes);
+        long betaAt =
+                gammaAt
+                        + (NativeOperands.onHeap(gamma)
+                                ? NativeOperands.align(gamma.operand.byteSize())
+                                : 0);
+        long statisticsAt =
+                betaAt
+                        + (NativeOperands.onHeap(beta)
+                                ? NativeOperands.align(beta.operand.byteSize())
+                                : 0);
+        long scratchAt = statisticsAt + NativeOperands.ALIGNMENT;
         ScratchPool.Slab slab = context.scratch().borrow(scratchAt + scratchBytes);
         try {
             MemorySegment memory = slab.memory();
@@ -253,17 +271,17 @@ final class NativeNorm implements NormKernels {
             MemorySegment stagedBeta = stageIn(beta, memory, betaAt);
             MemorySegment stagedRow = memory.asSlice(0, rowBytes);
             for (long row = 0; row < x.rows; row++) {
-                MemorySegment xRow = at(x, row * x.rowStride).asSlice(0, rowBytes);
-                MemorySegment yRow = at(y, row * y.rowStride).asSlice(0, rowBytes);
+                MemorySegment xRow = NativeOperands.at(x, row * x.rowStride).asSlice(0, rowBytes);
+                MemorySegment yRow = NativeOperands.at(y, row * y.rowStride).asSlice(0, rowBytes);
                 if (x.onHeap) {
-                    copy(xRow, stagedRow);
+                    NativeOperands.copy(xRow, stagedRow);
                 }
                 call(
                         centered,
                         false,
                         context.threaded(),
                         x.dtype().code(),
-                        parameterType(gamma, beta),
+                        NativeOperands.parameterType(gamma, beta),
                         1,
                         x.columns,
                         options,
@@ -279,7 +297,7 @@ final class NativeNorm implements NormKernels {
                         memory.asSlice(scratchAt),
                         scratchBytes);
                 if (y.onHeap) {
-                    copy(stagedRow, yRow);
+                    NativeOperands.copy(stagedRow, yRow);
                 }
                 unstageStatistic(mean, row, memory, statisticsAt);
                 unstageStatistic(meanLow, row, memory, statisticsAt + 4);
@@ -292,34 +310,26 @@ final class NativeNorm implements NormKernels {
 
     /** A copy in the slab of what is on the heap; off-heap memory as it is. */
     private static MemorySegment stageIn(Tensor parameter, MemorySegment memory, long offset) {
-        if (!onHeap(parameter)) {
-            return operand(parameter);
+        if (!NativeOperands.onHeap(parameter)) {
+            return NativeOperands.operand(parameter);
         }
         MemorySegment staged = memory.asSlice(offset, parameter.operand.byteSize());
-        copy(parameter.operand, staged);
+        NativeOperands.copy(parameter.operand, staged);
         return staged;
     }
 
     private static MemorySegment stageStatistic(
             Tensor statistic, long row, MemorySegment memory, long offset) {
-        return onHeap(statistic) ? memory.asSlice(offset, DType.F32.bytes()) : at(statistic, row);
+        return NativeOperands.onHeap(statistic)
+                ? memory.asSlice(offset, DType.F32.bytes())
+                : NativeOperands.at(statistic, row);
     }
 
     private static void unstageStatistic(
             Tensor statistic, long row, MemorySegment memory, long offset) {
-        if (onHeap(statistic)) {
+        if (NativeOperands.onHeap(statistic)) {
             MemorySegment.copy(
                     memory, offset, statistic.operand, row * DType.F32.bytes(), DType.F32.bytes());
-        }
-    }
-
-    /** Copies in blocks: the JVM can stop a thread between two of them, but not in one. */
-    private static void copy(MemorySegment from, MemorySegment to) {
-        long bytes = from.byteSize();
-        for (long offset = 0; offset < bytes; offset += HeapCalls.COPY_BYTES) {
-            MemorySegment.copy(
-                    from, offset, to, offset, Math.min(HeapCalls.COPY_BYTES, bytes - offset));
-            CoreFunctions.noOp();
         }
     }
 
@@ -523,46 +533,6 @@ final class NativeNorm implements NormKernels {
                         scratchBytes,
                         message,
                         messageBytes);
-    }
-
-    private static int parameterType(Tensor gamma, Tensor beta) {
-        Tensor parameter = gamma != null ? gamma : beta;
-        return (parameter == null ? DType.F32 : parameter.dtype()).code();
-    }
-
-    private static boolean onHeap(Tensor tensor) {
-        return tensor != null && tensor.onHeap;
-    }
-
-    private static MemorySegment operand(Tensor tensor) {
-        return tensor == null ? MemorySegment.NULL : tensor.operand;
-    }
-
-    /** The memory of a tensor from an element on. */
-    private static MemorySegment at(Tensor tensor, long element) {
-        if (tensor == null) {
-            return MemorySegment.NULL;
-        }
-        return element == 0
-                ? tensor.operand
-                : tensor.operand.asSlice(element * tensor.dtype().bytes());
-    }
-
-    /**
-     * Makes sure that a tensor's memory is open and stays so, and says whether it is on the heap.
-     */
-    private static boolean enter(Tensor tensor) {
-        if (tensor == null) {
-            return false;
-        }
-        if (tensor.guard != null) {
-            tensor.guard.requireOpen();
-        }
-        return tensor.onHeap;
-    }
-
-    private static long align(long bytes) {
-        return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
 
     private static void requireOpen(

@@ -13,12 +13,7 @@ final class NormChecks {
             Tensor y,
             NormStatistics statistics) {
         forward(x, gamma, beta, options, y, statistics);
-        if (options.statisticsColumns() != 0 && options.statisticsColumns() != x.columns) {
-            throw new IllegalArgumentException(
-                    ("statisticsColumns: expected 0 or all %s columns of x for layer "
-                                    + "normalization, but it is %s")
-                            .formatted(x.columns, options.statisticsColumns()));
-        }
+        requireAllColumns(options, x);
         Tensor mean = statistics.mean();
         Tensor meanLow = statistics.meanLow();
         Tensor rstd = statistics.rstd();
@@ -50,11 +45,7 @@ final class NormChecks {
             Tensor y,
             NormStatistics statistics) {
         forward(x, gamma, beta, options, y, statistics);
-        if (options.statisticsColumns() > x.columns) {
-            throw new IllegalArgumentException(
-                    "statisticsColumns: expected at most the %s columns of x, but it is %s"
-                            .formatted(x.columns, options.statisticsColumns()));
-        }
+        requireAtMostColumns(options, x);
         if (statistics.mean() != null || statistics.meanLow() != null) {
             throw new IllegalArgumentException(
                     (statistics.mean() != null ? "mean" : "meanLow")
@@ -62,6 +53,23 @@ final class NormChecks {
         }
         if (statistics.rstd() != null) {
             statistic(statistics.rstd(), "rstd", x, gamma, beta, y);
+        }
+    }
+
+    static void requireAllColumns(NormOptions options, Tensor x) {
+        if (options.statisticsColumns() != 0 && options.statisticsColumns() != x.columns) {
+            throw new IllegalArgumentException(
+                    ("statisticsColumns: expected 0 or all %s columns of x for layer "
+                                    + "normalization, but it is %s")
+                            .formatted(x.columns, options.statisticsColumns()));
+        }
+    }
+
+    static void requireAtMostColumns(NormOptions options, Tensor x) {
+        if (options.statisticsColumns() > x.columns) {
+            throw new IllegalArgumentException(
+                    "statisticsColumns: expected at most the %s columns of x, but it is %s"
+                            .formatted(x.columns, options.statisticsColumns()));
         }
     }
 
@@ -122,5 +130,14 @@ final class NormChecks {
         if (beta != null) {
             Operands.requireDisjoint(statistic, name, beta, "beta");
         }
+    }
+
+    static void requireOpen(
+            Tensor x, Tensor gamma, Tensor beta, Tensor y, NormStatistics statistics) {
+        Operands.requireOpen(x, "x");
+        Operands.requireOpen(gamma, "gamma");
+        Operands.requireOpen(beta, "beta");
+        Operands.requireOpen(y, "y");
+        SavedStatistics.ONLY.requireOpen(statistics);
     }
 }

@@ -19,16 +19,22 @@ final class Operands {
 
     /** All tensors of a call live on one device, that of x. */
     static void requireDevice(Tensor tensor, String name, Tensor x) {
-        if (tensor.device() != x.device()) {
-            throw wrongDevice(tensor, name, x);
+        requireDevice(tensor, name, x, "x");
+    }
+
+    /** As {@link #requireDevice(Tensor, String, Tensor)}, where the tensor to go by is not x. */
+    static void requireDevice(Tensor tensor, String name, Tensor anchor, String anchorName) {
+        if (tensor.device() != anchor.device()) {
+            throw wrongDevice(tensor, name, anchor, anchorName);
         }
     }
 
-    private static IllegalArgumentException wrongDevice(Tensor tensor, String name, Tensor x) {
+    private static IllegalArgumentException wrongDevice(
+            Tensor tensor, String name, Tensor anchor, String anchorName) {
         return new IllegalArgumentException(
-                ("%s: expected a tensor on %s, the device of x, but it is on %s; "
+                ("%s: expected a tensor on %s, the device of %s, but it is on %s; "
                                 + "Tensor.on(Device) shows host memory to another device")
-                        .formatted(name, x.device(), tensor.device()));
+                        .formatted(name, anchor.device(), anchorName, tensor.device()));
     }
 
     static void requireType(Tensor tensor, String name, DType dtype, String reason) {
@@ -67,28 +73,46 @@ final class Operands {
     }
 
     static void requireShape(Tensor tensor, String name, Tensor x) {
-        if (!tensor.hasShapeOf(x)) {
+        requireShape(tensor, name, x, "x");
+    }
+
+    static void requireShape(Tensor tensor, String name, Tensor anchor, String anchorName) {
+        if (!tensor.hasShapeOf(anchor)) {
             throw new IllegalArgumentException(
-                    "%s: expected shape %s, that of x, but it is %s"
+                    "%s: expected shape %s, that of %s, but it is %s"
                             .formatted(
                                     name,
-                                    Arrays.toString(x.shape()),
+                                    Arrays.toString(anchor.shape()),
+                                    anchorName,
                                     Arrays.toString(tensor.shape())));
         }
     }
 
     /** One dimension of as many elements as x has columns, without gaps. */
     static void requireColumns(Tensor tensor, String name, Tensor x) {
-        if (tensor.rank() != 1 || tensor.columns != x.columns) {
-            throw notColumns(tensor, name, x);
+        requireColumns(tensor, name, x, "x");
+    }
+
+    static void requireColumns(Tensor tensor, String name, Tensor anchor, String anchorName) {
+        requireElements(tensor, name, anchor.columns, "columns", anchorName);
+    }
+
+    /** One dimension of as many elements as the anchor has columns or rows, without gaps. */
+    static void requireElements(
+            Tensor tensor, String name, long count, String what, String anchorName) {
+        if (tensor.rank() != 1 || tensor.columns != count) {
+            throw notElements(tensor, name, count, what, anchorName);
         }
         if (tensor.rowStride < 0) {
             throw notRows(tensor, name);
         }
     }
 
-    private static IllegalArgumentException notColumns(Tensor tensor, String name, Tensor x) {
-        String expected = name + ": expected " + x.columns + " elements (the columns of x), but ";
+    private static IllegalArgumentException notElements(
+            Tensor tensor, String name, long count, String what, String anchorName) {
+        String expected =
+                "%s: expected %s elements (the %s of %s), but "
+                        .formatted(name, count, what, anchorName);
         return new IllegalArgumentException(
                 tensor.rank() == 1
                         ? expected + "it has " + tensor.columns
@@ -97,13 +121,18 @@ final class Operands {
 
     /** As many elements as x has rows, in any shape, without gaps. */
     static void requireOneEachRow(Tensor tensor, String name, Tensor x) {
-        if (tensor.elementCount() != x.rows || !tensor.isContiguous()) {
+        requireOneEachRow(tensor, name, x, "x");
+    }
+
+    static void requireOneEachRow(Tensor tensor, String name, Tensor anchor, String anchorName) {
+        if (tensor.elementCount() != anchor.rows || !tensor.isContiguous()) {
             throw new IllegalArgumentException(
-                    ("%s: expected %s contiguous elements (the rows of x), but shape %s has %s "
+                    ("%s: expected %s contiguous elements (the rows of %s), but shape %s has %s "
                                     + "with strides %s")
                             .formatted(
                                     name,
-                                    x.rows,
+                                    anchor.rows,
+                                    anchorName,
                                     Arrays.toString(tensor.shape()),
                                     tensor.elementCount(),
                                     Arrays.toString(tensor.strides())));
@@ -133,14 +162,21 @@ final class Operands {
      * same strides.
      */
     static void requireSameOrDisjoint(Tensor output, String name, Tensor x) {
-        if (overlap(output, x) && !(output.start == x.start && output.rowStride == x.rowStride)) {
+        requireSameOrDisjoint(output, name, x, "x");
+    }
+
+    static void requireSameOrDisjoint(Tensor output, String name, Tensor other, String otherName) {
+        if (overlap(output, other)
+                && !(output.start == other.start && output.rowStride == other.rowStride)) {
             throw new IllegalArgumentException(
-                    name
-                            + ": expected x itself or memory apart from x, but they overlap in another way");
+                    ("%s: expected %s itself or memory apart from %s, but they overlap in another "
+                                    + "way")
+                            .formatted(name, otherName, otherName));
         }
     }
 
-    private static boolean overlap(Tensor a, Tensor b) {
+    /** Whether two tensors share a byte, or one has a gap where the other lies. */
+    static boolean overlap(Tensor a, Tensor b) {
         if (a.onHeap != b.onHeap || a.start >= b.end || b.start >= a.end) {
             return false;
         }

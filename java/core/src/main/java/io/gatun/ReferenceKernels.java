@@ -24,6 +24,24 @@ final class ReferenceKernels implements Kernels {
     }
 
     @Override
+    public ResidualNormKernels residualNorm() {
+        requireOpen();
+        return ReferenceResidualNorm.INSTANCE;
+    }
+
+    @Override
+    public HeadNormKernels headNorm() {
+        requireOpen();
+        return ReferenceHeadNorm.INSTANCE;
+    }
+
+    @Override
+    public WeightKernels weights() {
+        requireOpen();
+        return ReferenceWeights.INSTANCE;
+    }
+
+    @Override
     public DeviceMemory allocate(long bytes) {
         requireOpen();
         return new Memory(bytes);

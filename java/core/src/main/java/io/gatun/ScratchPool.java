@@ -46,6 +46,23 @@ final class ScratchPool {
         this.slots = new AtomicReferenceArray<>(count * SPACING);
     }
 
+    /** A slab of at least so many bytes, or null for no bytes. */
+    Slab borrowUnlessEmpty(long bytes) {
+        return bytes == 0 ? null : borrow(bytes);
+    }
+
+    /** The memory of a slab; none for null. */
+    static MemorySegment memory(Slab slab) {
+        return slab == null ? MemorySegment.NULL : slab.memory;
+    }
+
+    /** Gives back what {@link #borrowUnlessEmpty} gave. */
+    void giveBackUnlessEmpty(Slab slab) {
+        if (slab != null) {
+            giveBack(slab);
+        }
+    }
+
     /** A slab of at least so many bytes, until {@link #giveBack}. */
     Slab borrow(long bytes) {
         int home = (int) Thread.currentThread().threadId();

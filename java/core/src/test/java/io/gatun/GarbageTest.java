@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.sun.management.ThreadMXBean;
 import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** In the steady state a call allocates nothing on the Java heap. */
@@ -74,6 +75,138 @@ class GarbageTest {
             x.copyFrom(new float[100_000]);
             assertEquals(0, bytesPerCall(100, () -> Normalization.srmsNorm(x, 1e-6f, x)));
         }
+    }
+
+    /** Of a call of every further entry point, with all tensors that it may have. */
+    @Test
+    void callsOfEveryEntryPointOffHeapMakeNoGarbage() {
+        try (Device device = Device.cpu();
+                Arena arena = Arena.ofShared()) {
+            for (Entry entry : Entry.all()) {
+                var tensors =
+                        entry.tensors(
+                                slot -> {
+                                    long[] shape = slot.shape(4, 64);
+                                    return device.tensor(
+                                            DType.F32,
+                                            arena.allocate(Shapes.product(shape) * 4),
+                                            shape);
+                                });
+                NormStatistics saved =
+                        new NormStatistics(
+                                tensors.get("mean"), tensors.get("meanLow"), tensors.get("rstd"));
+                assertEquals(
+                        0, bytesPerCall(CALLS, steady(entry.name(), tensors, saved)), entry.name());
+            }
+        }
+    }
+
+    /** The call with its records made beforehand. */
+    private static Runnable steady(String name, Map<String, Tensor> t, NormStatistics saved) {
+        NormOptions options = Entry.OPTIONS;
+        ResidualOptions layer = Entry.LAYER;
+        NormParameters parameters = new NormParameters(t.get("gamma"), t.get("beta"));
+        NormParameters parameters1 = new NormParameters(t.get("gamma1"), t.get("beta1"));
+        NormParameters parameters2 = new NormParameters(t.get("gamma2"), t.get("beta2"));
+        NormGradients gradients =
+                new NormGradients(t.get("dgamma"), t.get("dbeta"), t.get("dbias"));
+        NormGradients gradients1 = new NormGradients(t.get("dgamma1"), t.get("dbeta1"));
+        NormGradients gradients2 = new NormGradients(t.get("dgamma2"), t.get("dbeta2"));
+        Tensor x = t.get("x");
+        Tensor dy = t.get("dy");
+        Tensor h = t.get("h");
+        Tensor gamma = t.get("gamma");
+        Tensor bias = t.get("bias");
+        Tensor residual = t.get("residual");
+        Tensor dx = t.get("dx");
+        Tensor dresidual = t.get("dresidual");
+        Tensor dhIn = t.get("dhIn");
+        Qkv qkv = new Qkv(t.get("x.q"), t.get("x.k"), t.get("x.v"));
+        Qkv gammas = new Qkv(t.get("gamma.q"), t.get("gamma.k"), t.get("gamma.v"));
+        Qkv y = new Qkv(t.get("y.q"), t.get("y.k"), t.get("y.v"));
+        Qkv dys = new Qkv(t.get("dy.q"), t.get("dy.k"), t.get("dy.v"));
+        Qkv dxs = new Qkv(t.get("dx.q"), t.get("dx.k"), t.get("dx.v"));
+        Qkv dgammas = new Qkv(t.get("dgamma.q"), t.get("dgamma.k"), t.get("dgamma.v"));
+        NormStatistics none = NormStatistics.NONE;
+        return switch (name) {
+            case "layerNormBackward" ->
+                    () ->
+                            Normalization.layerNormBackward(
+                                    dy, x, gamma, options, saved, dx, gradients);
+            case "rmsNormBackward" ->
+                    () -> Normalization.rmsNormBackward(dy, x, gamma, options, none, dx, gradients);
+            case "residualAddNorm" ->
+                    () ->
+                            ResidualNormalization.residualAddNorm(
+                                    x, bias, residual, parameters, layer, h, t.get("y"), saved);
+            case "residualAddNormBackward" ->
+                    () ->
+                            ResidualNormalization.residualAddNormBackward(
+                                    dy, dhIn, h, gamma, layer, saved, dx, dresidual, gradients);
+            case "normResidualAdd" ->
+                    () ->
+                            ResidualNormalization.normResidualAdd(
+                                    x, bias, parameters, residual, layer, h, saved);
+            case "normResidualAddBackward" ->
+                    () ->
+                            ResidualNormalization.normResidualAddBackward(
+                                    t.get("dh"),
+                                    x,
+                                    bias,
+                                    gamma,
+                                    layer,
+                                    saved,
+                                    dx,
+                                    dresidual,
+                                    gradients);
+            case "normAddNorm" ->
+                    () ->
+                            ResidualNormalization.normAddNorm(
+                                    x,
+                                    parameters1,
+                                    residual,
+                                    parameters2,
+                                    layer,
+                                    h,
+                                    t.get("y"),
+                                    none,
+                                    none);
+            case "normAddNormBackward" ->
+                    () ->
+                            ResidualNormalization.normAddNormBackward(
+                                    dy,
+                                    dhIn,
+                                    x,
+                                    h,
+                                    parameters1.gamma(),
+                                    parameters2.gamma(),
+                                    layer,
+                                    none,
+                                    none,
+                                    dx,
+                                    dresidual,
+                                    gradients1,
+                                    gradients2);
+            case "qkvHeadRmsNorm" ->
+                    () -> HeadNormalization.qkvHeadRmsNorm(qkv, gammas, options, y, t.get("rstd"));
+            case "qkvHeadRmsNormBackward" ->
+                    () ->
+                            HeadNormalization.qkvHeadRmsNormBackward(
+                                    dys, qkv, gammas, options, dxs, dgammas);
+            case "foldAffine" ->
+                    () ->
+                            WeightConversion.foldAffine(
+                                    t.get("weight"),
+                                    bias,
+                                    parameters,
+                                    0,
+                                    t.get("weightOut"),
+                                    t.get("biasOut"));
+            default ->
+                    () ->
+                            WeightConversion.zeroMeanRows(
+                                    t.get("weight"), FeatureAxis.ROWS, t.get("out"));
+        };
     }
 
     /**

@@ -26,8 +26,8 @@ import org.junit.jupiter.params.provider.MethodSource;
  * the work.
  */
 class NormalizationMemoryTest {
-    private static Device device;
-    private static Arena arena;
+    static Device device;
+    static Arena arena;
 
     @BeforeAll
     static void open() {
@@ -42,7 +42,7 @@ class NormalizationMemoryTest {
     }
 
     /** How the memory of an operand is made. */
-    private enum Kind {
+    enum Kind {
         ARENA {
             @Override
             Tensor tensor(Device on, DType dtype, long... shape) {

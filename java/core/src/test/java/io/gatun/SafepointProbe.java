@@ -21,6 +21,13 @@ final class SafepointProbe {
             measure("pieces", () -> Normalization.rmsNorm(many, gamma, 1e-6f, many));
             Tensor row = device.tensor(new float[1 << 23], 1, 1 << 23);
             measure("staged", () -> Normalization.layerNorm(row, null, null, 1e-6f, row));
+            Tensor dy = device.tensor(new float[4096 * 4096], 4096, 4096);
+            Tensor dgamma = device.tensor(new float[4096], 4096);
+            measure(
+                    "backward",
+                    () ->
+                            Normalization.layerNormBackward(
+                                    dy, many, gamma, 1e-6f, dy, dgamma, null));
             Tensor one = device.tensor(new float[4096], 1, 4096);
             measure(
                     "short",

@@ -64,7 +64,7 @@ final class RunCommand implements Callable<Integer> {
         for (Operand operand : operation.operands().subList(1, operation.operands().size())) {
             Operand.Role role = operand.role();
             spec.addOption(
-                    OptionSpec.builder(option(operand))
+                    OptionSpec.builder(options(operand))
                             .paramLabel("FILE")
                             .required(role == Operand.Role.INPUT || role == Operand.Role.OUTPUT)
                             .type(Path.class)
@@ -145,11 +145,28 @@ final class RunCommand implements Callable<Integer> {
             case FULL -> "[..., columns].";
             case COLUMNS -> "[columns].";
             case ROWS -> "[rows].";
+            case HEADS -> "[tokens, heads, columns].";
+            case TOKENS_AND_HEADS -> "[tokens, heads of all].";
         };
     }
 
+    /**
+     * {@code --gamma} of an input, {@code --rstd-out} or {@code --rstd} of an output, and {@code
+     * --out} of the first.
+     */
+    private String[] options(Operand operand) {
+        String name = "--" + operand.name().replace('_', '-');
+        if (operand.role().isInput()) {
+            return new String[] {name};
+        }
+        if (operand.equals(firstOutput())) {
+            return new String[] {OUT};
+        }
+        return name.endsWith("-out") ? new String[] {name} : new String[] {name + "-out", name};
+    }
+
     private String option(Operand operand) {
-        return operand.equals(firstOutput()) ? OUT : "--" + operand.name().replace('_', '-');
+        return options(operand)[0];
     }
 
     private Operand firstOutput() {
@@ -159,6 +176,19 @@ final class RunCommand implements Callable<Integer> {
                 .orElseThrow();
     }
 
+    /** An output of a role that is left out has no shape. */
+    private void requireOutputs() {
+        for (Operand operand : operation.operands()) {
+            if (operand.like() != null && value(option(operand)) != null) {
+                Operand like = operation.operand(operand.like()).orElseThrow();
+                if (like.role() == Operand.Role.OPTIONAL_INPUT && value(option(like)) == null) {
+                    throw new UserException(
+                            option(operand) + ": expected " + option(like) + " with it");
+                }
+            }
+        }
+    }
+
     private <T> T value(String option) {
         return spec.findOption(option).getValue();
     }
@@ -166,6 +196,7 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Operand first = operation.operands().getFirst();
+        requireOutputs();
         Path inputFile = spec.positionalParameters().getFirst().getValue();
         Settings settings = settings();
         String outType = outType();
@@ -173,6 +204,12 @@ final class RunCommand implements Callable<Integer> {
         if (input.shape().length == 0) {
             throw new UserException(
                     inputFile + ": expected at least one dimension, but it is a scalar");
+        }
+        if (first.extent() == Operand.Extent.HEADS && input.shape().length < 3) {
+            throw new UserException(
+                    inputFile
+                            + ": expected the shape [tokens, heads, columns], but it is "
+                            + NpyArray.text(input.shape()));
         }
         DType dtype = dtype(input.type());
         Map<Operand, NpyArray> inputs = new LinkedHashMap<>();
@@ -212,7 +249,9 @@ final class RunCommand implements Callable<Integer> {
             Settings settings,
             String outType)
             throws IOException {
-        long[] full = inputs.get(operation.operands().getFirst()).shape();
+        Map<String, long[]> shapes = new HashMap<>();
+        inputs.forEach((operand, array) -> shapes.put(operand.name(), array.shape()));
+        Operand first = operation.operands().getFirst();
         Map<String, Tensor> tensors = new HashMap<>();
         try {
             for (Operand operand : operation.operands()) {
@@ -222,7 +261,7 @@ final class RunCommand implements Callable<Integer> {
                 }
                 // Parameters are widened to float32, which holds every value of the 16-bit types.
                 DType type = operand.storage() == Operand.Storage.DATA ? dtype : DType.F32;
-                long[] shape = shape(operand, full);
+                long[] shape = shape(operand, shapes.get(first.name()), shapes);
                 Tensor tensor = allocate(device, type, shape);
                 tensors.put(operand.name(), tensor);
                 if (input && tensor.elementCount() > 0) {
@@ -240,9 +279,7 @@ final class RunCommand implements Callable<Integer> {
                                     ? "f4"
                                     : outType != null ? outType : dtype == DType.F16 ? "f2" : "f4";
                     Npy.write(
-                            file,
-                            new NpyArray(type, shape(operand, full), tensor.toFloatArray()),
-                            type);
+                            file, new NpyArray(type, tensor.shape(), tensor.toFloatArray()), type);
                 }
             }
         } finally {
@@ -260,17 +297,33 @@ final class RunCommand implements Callable<Integer> {
         return device.allocate(type, shape);
     }
 
-    private static long[] shape(Operand operand, long[] full) {
+    /** The shape of an operand, given those of the inputs. */
+    private static long[] shape(Operand operand, long[] full, Map<String, long[]> inputs) {
         return switch (operand.extent()) {
             case FULL -> full;
             case COLUMNS -> new long[] {full[full.length - 1]};
-            case ROWS ->
-                    new long[] {Arrays.stream(full, 0, full.length - 1).reduce(1, (a, b) -> a * b)};
+            case ROWS -> new long[] {product(full, full.length - 1)};
+            case HEADS -> inputs.get(operand.like() == null ? operand.name() : operand.like());
+            case TOKENS_AND_HEADS -> {
+                // Keys and values count alike, even where one of them is left out.
+                long[] keys = inputs.getOrDefault("k", inputs.get("v"));
+                long heads = full[full.length - 2];
+                long all = heads + (keys == null ? 0 : 2 * keys[keys.length - 2]);
+                yield new long[] {product(full, full.length - 2), all};
+            }
         };
     }
 
+    private static long product(long[] shape, int dimensions) {
+        return Arrays.stream(shape, 0, dimensions).reduce(1, (a, b) -> a * b);
+    }
+
     private static void requireShape(Operand operand, Path file, long[] shape, long[] full) {
-        long[] expected = shape(operand, full);
+        if (operand.extent() == Operand.Extent.HEADS) {
+            // The operation itself says what it expects of heads.
+            return;
+        }
+        long[] expected = shape(operand, full, Map.of());
         if (!Arrays.equals(shape, expected)) {
             throw new UserException(
                     operand.name()

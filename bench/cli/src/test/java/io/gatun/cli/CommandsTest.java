@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import io.gatun.conformance.Operand;
 import io.gatun.conformance.Operation;
 import io.gatun.conformance.Operations;
 import io.gatun.conformance.ResultLine;
@@ -18,6 +19,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -116,6 +118,105 @@ final class CommandsTest {
             assertEquals(0, result.code());
             operation.settings().forEach(s -> assertTrue(result.out().contains("--" + s.name())));
         }
+    }
+
+    @Test
+    void everyOperationRunsWithAllItsTensors() throws IOException {
+        for (Operation operation : Operations.all()) {
+            List<String> arguments = new ArrayList<>(List.of("run", operation.function()));
+            List<Operand> outputs = new ArrayList<>();
+            boolean first = true;
+            for (Operand operand : operation.operands()) {
+                long[] shape = shape(operand);
+                if (!operand.role().isInput()) {
+                    outputs.add(operand);
+                    boolean main = operand.role() == Operand.Role.OUTPUT;
+                    String option = "--" + operand.name().replace('_', '-');
+                    arguments.add(
+                            main ? "--out" : option.endsWith("-out") ? option : option + "-out");
+                    arguments.add(path(operand.name() + ".npy"));
+                    continue;
+                }
+                float[] values = new float[(int) Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = 1 + i % 5;
+                }
+                if (!first) {
+                    arguments.add("--" + operand.name().replace('_', '-'));
+                }
+                arguments.add(npy(operand.name() + ".npy", "f4", shape, values));
+                first = false;
+            }
+            arguments.addAll(List.of("--device", "reference"));
+            assertEquals(
+                    new Result(0, "", ""),
+                    gatun(arguments.toArray(new String[0])),
+                    operation.function());
+            for (Operand output : outputs) {
+                NpyArray array = Npy.read(folder.resolve(output.name() + ".npy"));
+                assertArrayEquals(shape(output), array.shape(), output.name());
+            }
+        }
+    }
+
+    private static long[] shape(Operand operand) {
+        boolean queries = operand.name().matches("d?q(_out)?");
+        return switch (operand.extent()) {
+            case FULL -> new long[] {2, 3};
+            case COLUMNS -> new long[] {3};
+            case ROWS -> new long[] {2};
+            case HEADS -> new long[] {2, queries ? 4 : 2, 3};
+            case TOKENS_AND_HEADS -> new long[] {2, 8};
+        };
+    }
+
+    @Test
+    void runsABackwardPass() throws IOException {
+        // The gradients of (x - mean) * r with g = dy: here x is -1 and 1, and r is 1.
+        String dy = npy("dy.npy", "f4", new long[] {1, 2}, 3, 5);
+        String x = npy("x.npy", "f4", new long[] {1, 2}, -1, 1);
+        Result result =
+                gatun(
+                        "run",
+                        "layer_norm_backward",
+                        dy,
+                        "--x",
+                        x,
+                        "--eps",
+                        "0",
+                        "--device",
+                        "reference",
+                        "--out",
+                        path("dx.npy"),
+                        "--dgamma-out",
+                        path("dgamma.npy"),
+                        "--dbeta",
+                        path("dbeta.npy"));
+        assertEquals(new Result(0, "", ""), result);
+        assertArrayEquals(new float[] {0, 0}, Npy.read(folder.resolve("dx.npy")).values(), 1e-6f);
+        assertArrayEquals(
+                new float[] {-3, 5}, Npy.read(folder.resolve("dgamma.npy")).values(), 1e-6f);
+        assertArrayEquals(
+                new float[] {3, 5}, Npy.read(folder.resolve("dbeta.npy")).values(), 1e-6f);
+    }
+
+    @Test
+    void headsOfARoleThatIsLeftOutAreAnError() throws IOException {
+        String q = npy("q.npy", "f4", new long[] {1, 1, 2}, 3, 4);
+        assertOneLineError(
+                gatun(
+                        "run",
+                        "qkv_head_rms_norm",
+                        q,
+                        "--out",
+                        path("y.npy"),
+                        "--k-out",
+                        path("k.npy")),
+                "--k-out: expected --k with it");
+        String flat = npy("flat.npy", "f4", new long[] {2}, 3, 4);
+        assertOneLineError(
+                gatun("run", "qkv_head_rms_norm", flat, "--out", path("y.npy")),
+                "expected the shape [tokens, heads, columns]");
     }
 
     @ParameterizedTest

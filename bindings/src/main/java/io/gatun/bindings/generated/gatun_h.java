@@ -31,6 +31,15 @@ public class gatun_h extends gatun_h$shared {
     public static int GATUN_ABI_VERSION() {
         return GATUN_ABI_VERSION;
     }
+    private static final int GATUN_BACKWARD_PIECE_ROWS = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define GATUN_BACKWARD_PIECE_ROWS 4
+     * }
+     */
+    public static int GATUN_BACKWARD_PIECE_ROWS() {
+        return GATUN_BACKWARD_PIECE_ROWS;
+    }
     private static final int GATUN_OK = (int)0L;
     /**
      * {@snippet lang=c :
@@ -1137,6 +1146,42 @@ public class gatun_h extends gatun_h$shared {
     public static int GATUN_CAST_LLAMA() {
         return GATUN_CAST_LLAMA;
     }
+    private static final int GATUN_LAYER_NORM = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_norm_kind.GATUN_LAYER_NORM = 0
+     * }
+     */
+    public static int GATUN_LAYER_NORM() {
+        return GATUN_LAYER_NORM;
+    }
+    private static final int GATUN_RMS_NORM = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_norm_kind.GATUN_RMS_NORM = 1
+     * }
+     */
+    public static int GATUN_RMS_NORM() {
+        return GATUN_RMS_NORM;
+    }
+    private static final int GATUN_SUM_ROUNDED = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_sum_mode.GATUN_SUM_ROUNDED = 0
+     * }
+     */
+    public static int GATUN_SUM_ROUNDED() {
+        return GATUN_SUM_ROUNDED;
+    }
+    private static final int GATUN_SUM_FLOAT32 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_sum_mode.GATUN_SUM_FLOAT32 = 1
+     * }
+     */
+    public static int GATUN_SUM_FLOAT32() {
+        return GATUN_SUM_FLOAT32;
+    }
 
     private static class gatun_layer_norm_scratch {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
@@ -1418,6 +1463,1491 @@ public class gatun_h extends gatun_h$shared {
                 traceDowncall("gatun_rms_norm", context, dtype, parameter_dtype, rows, columns, statistics_columns, x, x_stride, gamma, beta, weight_offset, eps, eps_mode, cast_mode, y, y_stride, rstd, scratch, scratch_bytes, message, message_bytes);
             }
             return (int)mh$.invokeExact(context, dtype, parameter_dtype, rows, columns, statistics_columns, x, x_stride, gamma, beta, weight_offset, eps, eps_mode, cast_mode, y, y_stride, rstd, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_layer_norm_backward_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_layer_norm_backward_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_layer_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_layer_norm_backward_scratch$descriptor() {
+        return gatun_layer_norm_backward_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_layer_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_layer_norm_backward_scratch$handle() {
+        return gatun_layer_norm_backward_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_layer_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_layer_norm_backward_scratch$address() {
+        return gatun_layer_norm_backward_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_layer_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_layer_norm_backward_scratch(MemorySegment context, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_layer_norm_backward_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_layer_norm_backward_scratch", context, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_rms_norm_backward_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_rms_norm_backward_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_rms_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_rms_norm_backward_scratch$descriptor() {
+        return gatun_rms_norm_backward_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_rms_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_rms_norm_backward_scratch$handle() {
+        return gatun_rms_norm_backward_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_rms_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_rms_norm_backward_scratch$address() {
+        return gatun_rms_norm_backward_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_rms_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_rms_norm_backward_scratch(MemorySegment context, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_rms_norm_backward_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_rms_norm_backward_scratch", context, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_residual_add_norm_backward_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_residual_add_norm_backward_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_residual_add_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_residual_add_norm_backward_scratch$descriptor() {
+        return gatun_residual_add_norm_backward_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_residual_add_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_residual_add_norm_backward_scratch$handle() {
+        return gatun_residual_add_norm_backward_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_residual_add_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_residual_add_norm_backward_scratch$address() {
+        return gatun_residual_add_norm_backward_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_residual_add_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_residual_add_norm_backward_scratch(MemorySegment context, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_residual_add_norm_backward_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_residual_add_norm_backward_scratch", context, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_norm_residual_add_backward_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_norm_residual_add_backward_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_norm_residual_add_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_norm_residual_add_backward_scratch$descriptor() {
+        return gatun_norm_residual_add_backward_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_norm_residual_add_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_norm_residual_add_backward_scratch$handle() {
+        return gatun_norm_residual_add_backward_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_norm_residual_add_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_norm_residual_add_backward_scratch$address() {
+        return gatun_norm_residual_add_backward_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_norm_residual_add_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_norm_residual_add_backward_scratch(MemorySegment context, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_norm_residual_add_backward_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_norm_residual_add_backward_scratch", context, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_norm_add_norm_backward_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_norm_add_norm_backward_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_norm_add_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_norm_add_norm_backward_scratch$descriptor() {
+        return gatun_norm_add_norm_backward_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_norm_add_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_norm_add_norm_backward_scratch$handle() {
+        return gatun_norm_add_norm_backward_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_norm_add_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_norm_add_norm_backward_scratch$address() {
+        return gatun_norm_add_norm_backward_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_norm_add_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_norm_add_norm_backward_scratch(MemorySegment context, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_norm_add_norm_backward_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_norm_add_norm_backward_scratch", context, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_qkv_head_rms_norm_backward_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_qkv_head_rms_norm_backward_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_qkv_head_rms_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_qkv_head_rms_norm_backward_scratch$descriptor() {
+        return gatun_qkv_head_rms_norm_backward_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_qkv_head_rms_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_qkv_head_rms_norm_backward_scratch$handle() {
+        return gatun_qkv_head_rms_norm_backward_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_qkv_head_rms_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_qkv_head_rms_norm_backward_scratch$address() {
+        return gatun_qkv_head_rms_norm_backward_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_qkv_head_rms_norm_backward_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_qkv_head_rms_norm_backward_scratch(MemorySegment context, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_qkv_head_rms_norm_backward_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_qkv_head_rms_norm_backward_scratch", context, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_layer_norm_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_layer_norm_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_layer_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const void *gamma, float weight_offset, float eps, int eps_mode, const float *mean, const float *mean_low, const float *rstd, void *dx, long long dx_stride, float *dgamma, float *dbeta, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_layer_norm_backward$descriptor() {
+        return gatun_layer_norm_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_layer_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const void *gamma, float weight_offset, float eps, int eps_mode, const float *mean, const float *mean_low, const float *rstd, void *dx, long long dx_stride, float *dgamma, float *dbeta, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_layer_norm_backward$handle() {
+        return gatun_layer_norm_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_layer_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const void *gamma, float weight_offset, float eps, int eps_mode, const float *mean, const float *mean_low, const float *rstd, void *dx, long long dx_stride, float *dgamma, float *dbeta, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_layer_norm_backward$address() {
+        return gatun_layer_norm_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_layer_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const void *gamma, float weight_offset, float eps, int eps_mode, const float *mean, const float *mean_low, const float *rstd, void *dx, long long dx_stride, float *dgamma, float *dbeta, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_layer_norm_backward(MemorySegment context, int dtype, int parameter_dtype, long rows, long columns, MemorySegment dy, long dy_stride, MemorySegment x, long x_stride, MemorySegment gamma, float weight_offset, float eps, int eps_mode, MemorySegment mean, MemorySegment mean_low, MemorySegment rstd, MemorySegment dx, long dx_stride, MemorySegment dgamma, MemorySegment dbeta, long row_begin, long row_end, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_layer_norm_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_layer_norm_backward", context, dtype, parameter_dtype, rows, columns, dy, dy_stride, x, x_stride, gamma, weight_offset, eps, eps_mode, mean, mean_low, rstd, dx, dx_stride, dgamma, dbeta, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, parameter_dtype, rows, columns, dy, dy_stride, x, x_stride, gamma, weight_offset, eps, eps_mode, mean, mean_low, rstd, dx, dx_stride, dgamma, dbeta, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_rms_norm_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_rms_norm_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_rms_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, long long statistics_columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const void *gamma, float weight_offset, float eps, int eps_mode, const float *rstd, void *dx, long long dx_stride, float *dgamma, float *dbeta, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_rms_norm_backward$descriptor() {
+        return gatun_rms_norm_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_rms_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, long long statistics_columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const void *gamma, float weight_offset, float eps, int eps_mode, const float *rstd, void *dx, long long dx_stride, float *dgamma, float *dbeta, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_rms_norm_backward$handle() {
+        return gatun_rms_norm_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_rms_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, long long statistics_columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const void *gamma, float weight_offset, float eps, int eps_mode, const float *rstd, void *dx, long long dx_stride, float *dgamma, float *dbeta, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_rms_norm_backward$address() {
+        return gatun_rms_norm_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_rms_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, long long statistics_columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const void *gamma, float weight_offset, float eps, int eps_mode, const float *rstd, void *dx, long long dx_stride, float *dgamma, float *dbeta, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_rms_norm_backward(MemorySegment context, int dtype, int parameter_dtype, long rows, long columns, long statistics_columns, MemorySegment dy, long dy_stride, MemorySegment x, long x_stride, MemorySegment gamma, float weight_offset, float eps, int eps_mode, MemorySegment rstd, MemorySegment dx, long dx_stride, MemorySegment dgamma, MemorySegment dbeta, long row_begin, long row_end, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_rms_norm_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_rms_norm_backward", context, dtype, parameter_dtype, rows, columns, statistics_columns, dy, dy_stride, x, x_stride, gamma, weight_offset, eps, eps_mode, rstd, dx, dx_stride, dgamma, dbeta, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, parameter_dtype, rows, columns, statistics_columns, dy, dy_stride, x, x_stride, gamma, weight_offset, eps, eps_mode, rstd, dx, dx_stride, dgamma, dbeta, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_residual_add_norm {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_residual_add_norm").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *residual, long long residual_stride, float alpha, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_residual_add_norm$descriptor() {
+        return gatun_residual_add_norm.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *residual, long long residual_stride, float alpha, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_residual_add_norm$handle() {
+        return gatun_residual_add_norm.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *residual, long long residual_stride, float alpha, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_residual_add_norm$address() {
+        return gatun_residual_add_norm.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *residual, long long residual_stride, float alpha, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_residual_add_norm(MemorySegment context, int norm, int dtype, int parameter_dtype, long rows, long columns, MemorySegment x, long x_stride, MemorySegment residual, long residual_stride, float alpha, MemorySegment bias, MemorySegment gamma, MemorySegment beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, MemorySegment h, long h_stride, MemorySegment y, long y_stride, MemorySegment mean, MemorySegment mean_low, MemorySegment rstd, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_residual_add_norm.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_residual_add_norm", context, norm, dtype, parameter_dtype, rows, columns, x, x_stride, residual, residual_stride, alpha, bias, gamma, beta, weight_offset, eps, eps_mode, cast_mode, sum_mode, h, h_stride, y, y_stride, mean, mean_low, rstd, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, norm, dtype, parameter_dtype, rows, columns, x, x_stride, residual, residual_stride, alpha, bias, gamma, beta, weight_offset, eps, eps_mode, cast_mode, sum_mode, h, h_stride, y, y_stride, mean, mean_low, rstd, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_residual_add_norm_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_residual_add_norm_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_residual_add_norm_backward(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *dh_in, long long dh_in_stride, const void *h, long long h_stride, float alpha, const void *gamma, float weight_offset, float eps, int eps_mode, const float *mean, const float *mean_low, const float *rstd, void *dx, long long dx_stride, void *dresidual, long long dresidual_stride, float *dgamma, float *dbeta, float *dbias, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_residual_add_norm_backward$descriptor() {
+        return gatun_residual_add_norm_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_residual_add_norm_backward(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *dh_in, long long dh_in_stride, const void *h, long long h_stride, float alpha, const void *gamma, float weight_offset, float eps, int eps_mode, const float *mean, const float *mean_low, const float *rstd, void *dx, long long dx_stride, void *dresidual, long long dresidual_stride, float *dgamma, float *dbeta, float *dbias, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_residual_add_norm_backward$handle() {
+        return gatun_residual_add_norm_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_residual_add_norm_backward(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *dh_in, long long dh_in_stride, const void *h, long long h_stride, float alpha, const void *gamma, float weight_offset, float eps, int eps_mode, const float *mean, const float *mean_low, const float *rstd, void *dx, long long dx_stride, void *dresidual, long long dresidual_stride, float *dgamma, float *dbeta, float *dbias, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_residual_add_norm_backward$address() {
+        return gatun_residual_add_norm_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_residual_add_norm_backward(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *dh_in, long long dh_in_stride, const void *h, long long h_stride, float alpha, const void *gamma, float weight_offset, float eps, int eps_mode, const float *mean, const float *mean_low, const float *rstd, void *dx, long long dx_stride, void *dresidual, long long dresidual_stride, float *dgamma, float *dbeta, float *dbias, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_residual_add_norm_backward(MemorySegment context, int norm, int dtype, int parameter_dtype, long rows, long columns, MemorySegment dy, long dy_stride, MemorySegment dh_in, long dh_in_stride, MemorySegment h, long h_stride, float alpha, MemorySegment gamma, float weight_offset, float eps, int eps_mode, MemorySegment mean, MemorySegment mean_low, MemorySegment rstd, MemorySegment dx, long dx_stride, MemorySegment dresidual, long dresidual_stride, MemorySegment dgamma, MemorySegment dbeta, MemorySegment dbias, long row_begin, long row_end, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_residual_add_norm_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_residual_add_norm_backward", context, norm, dtype, parameter_dtype, rows, columns, dy, dy_stride, dh_in, dh_in_stride, h, h_stride, alpha, gamma, weight_offset, eps, eps_mode, mean, mean_low, rstd, dx, dx_stride, dresidual, dresidual_stride, dgamma, dbeta, dbias, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, norm, dtype, parameter_dtype, rows, columns, dy, dy_stride, dh_in, dh_in_stride, h, h_stride, alpha, gamma, weight_offset, eps, eps_mode, mean, mean_low, rstd, dx, dx_stride, dresidual, dresidual_stride, dgamma, dbeta, dbias, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_norm_residual_add {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_norm_residual_add").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha, void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_norm_residual_add$descriptor() {
+        return gatun_norm_residual_add.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha, void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_norm_residual_add$handle() {
+        return gatun_norm_residual_add.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha, void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_norm_residual_add$address() {
+        return gatun_norm_residual_add.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha, void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_norm_residual_add(MemorySegment context, int norm, int dtype, int parameter_dtype, long rows, long columns, MemorySegment x, long x_stride, MemorySegment bias, MemorySegment gamma, MemorySegment beta, float weight_offset, float eps, int eps_mode, int cast_mode, MemorySegment residual, long residual_stride, float alpha, MemorySegment h, long h_stride, MemorySegment mean, MemorySegment mean_low, MemorySegment rstd, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_norm_residual_add.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_norm_residual_add", context, norm, dtype, parameter_dtype, rows, columns, x, x_stride, bias, gamma, beta, weight_offset, eps, eps_mode, cast_mode, residual, residual_stride, alpha, h, h_stride, mean, mean_low, rstd, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, norm, dtype, parameter_dtype, rows, columns, x, x_stride, bias, gamma, beta, weight_offset, eps, eps_mode, cast_mode, residual, residual_stride, alpha, h, h_stride, mean, mean_low, rstd, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_norm_residual_add_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_norm_residual_add_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_norm_residual_add_backward(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *dh, long long dh_stride, const void *x, long long x_stride, const void *bias, float alpha, const void *gamma, float weight_offset, float eps, int eps_mode, const float *mean, const float *mean_low, const float *rstd, void *dx, long long dx_stride, void *dresidual, long long dresidual_stride, float *dgamma, float *dbeta, float *dbias, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_norm_residual_add_backward$descriptor() {
+        return gatun_norm_residual_add_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_norm_residual_add_backward(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *dh, long long dh_stride, const void *x, long long x_stride, const void *bias, float alpha, const void *gamma, float weight_offset, float eps, int eps_mode, const float *mean, const float *mean_low, const float *rstd, void *dx, long long dx_stride, void *dresidual, long long dresidual_stride, float *dgamma, float *dbeta, float *dbias, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_norm_residual_add_backward$handle() {
+        return gatun_norm_residual_add_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_norm_residual_add_backward(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *dh, long long dh_stride, const void *x, long long x_stride, const void *bias, float alpha, const void *gamma, float weight_offset, float eps, int eps_mode, const float *mean, const float *mean_low, const float *rstd, void *dx, long long dx_stride, void *dresidual, long long dresidual_stride, float *dgamma, float *dbeta, float *dbias, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_norm_residual_add_backward$address() {
+        return gatun_norm_residual_add_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_norm_residual_add_backward(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *dh, long long dh_stride, const void *x, long long x_stride, const void *bias, float alpha, const void *gamma, float weight_offset, float eps, int eps_mode, const float *mean, const float *mean_low, const float *rstd, void *dx, long long dx_stride, void *dresidual, long long dresidual_stride, float *dgamma, float *dbeta, float *dbias, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_norm_residual_add_backward(MemorySegment context, int norm, int dtype, int parameter_dtype, long rows, long columns, MemorySegment dh, long dh_stride, MemorySegment x, long x_stride, MemorySegment bias, float alpha, MemorySegment gamma, float weight_offset, float eps, int eps_mode, MemorySegment mean, MemorySegment mean_low, MemorySegment rstd, MemorySegment dx, long dx_stride, MemorySegment dresidual, long dresidual_stride, MemorySegment dgamma, MemorySegment dbeta, MemorySegment dbias, long row_begin, long row_end, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_norm_residual_add_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_norm_residual_add_backward", context, norm, dtype, parameter_dtype, rows, columns, dh, dh_stride, x, x_stride, bias, alpha, gamma, weight_offset, eps, eps_mode, mean, mean_low, rstd, dx, dx_stride, dresidual, dresidual_stride, dgamma, dbeta, dbias, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, norm, dtype, parameter_dtype, rows, columns, dh, dh_stride, x, x_stride, bias, alpha, gamma, weight_offset, eps, eps_mode, mean, mean_low, rstd, dx, dx_stride, dresidual, dresidual_stride, dgamma, dbeta, dbias, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_norm_add_norm {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_norm_add_norm").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1, const void *residual, long long residual_stride, float alpha, const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_norm_add_norm$descriptor() {
+        return gatun_norm_add_norm.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1, const void *residual, long long residual_stride, float alpha, const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_norm_add_norm$handle() {
+        return gatun_norm_add_norm.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1, const void *residual, long long residual_stride, float alpha, const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_norm_add_norm$address() {
+        return gatun_norm_add_norm.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1, const void *residual, long long residual_stride, float alpha, const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_norm_add_norm(MemorySegment context, int norm, int dtype, int parameter_dtype, long rows, long columns, MemorySegment x, long x_stride, MemorySegment gamma1, MemorySegment beta1, MemorySegment residual, long residual_stride, float alpha, MemorySegment gamma2, MemorySegment beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, MemorySegment h, long h_stride, MemorySegment y, long y_stride, MemorySegment mean1, MemorySegment mean_low1, MemorySegment rstd1, MemorySegment mean2, MemorySegment mean_low2, MemorySegment rstd2, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_norm_add_norm.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_norm_add_norm", context, norm, dtype, parameter_dtype, rows, columns, x, x_stride, gamma1, beta1, residual, residual_stride, alpha, gamma2, beta2, weight_offset, eps, eps_mode, cast_mode, sum_mode, h, h_stride, y, y_stride, mean1, mean_low1, rstd1, mean2, mean_low2, rstd2, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, norm, dtype, parameter_dtype, rows, columns, x, x_stride, gamma1, beta1, residual, residual_stride, alpha, gamma2, beta2, weight_offset, eps, eps_mode, cast_mode, sum_mode, h, h_stride, y, y_stride, mean1, mean_low1, rstd1, mean2, mean_low2, rstd2, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_norm_add_norm_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_norm_add_norm_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_norm_add_norm_backward(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *dh_in, long long dh_in_stride, const void *x, long long x_stride, const void *h, long long h_stride, float alpha, const void *gamma1, const void *gamma2, float weight_offset, float eps, int eps_mode, const float *mean1, const float *mean_low1, const float *rstd1, const float *mean2, const float *mean_low2, const float *rstd2, void *dx, long long dx_stride, void *dresidual, long long dresidual_stride, float *dgamma1, float *dbeta1, float *dgamma2, float *dbeta2, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_norm_add_norm_backward$descriptor() {
+        return gatun_norm_add_norm_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_norm_add_norm_backward(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *dh_in, long long dh_in_stride, const void *x, long long x_stride, const void *h, long long h_stride, float alpha, const void *gamma1, const void *gamma2, float weight_offset, float eps, int eps_mode, const float *mean1, const float *mean_low1, const float *rstd1, const float *mean2, const float *mean_low2, const float *rstd2, void *dx, long long dx_stride, void *dresidual, long long dresidual_stride, float *dgamma1, float *dbeta1, float *dgamma2, float *dbeta2, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_norm_add_norm_backward$handle() {
+        return gatun_norm_add_norm_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_norm_add_norm_backward(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *dh_in, long long dh_in_stride, const void *x, long long x_stride, const void *h, long long h_stride, float alpha, const void *gamma1, const void *gamma2, float weight_offset, float eps, int eps_mode, const float *mean1, const float *mean_low1, const float *rstd1, const float *mean2, const float *mean_low2, const float *rstd2, void *dx, long long dx_stride, void *dresidual, long long dresidual_stride, float *dgamma1, float *dbeta1, float *dgamma2, float *dbeta2, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_norm_add_norm_backward$address() {
+        return gatun_norm_add_norm_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_norm_add_norm_backward(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *dh_in, long long dh_in_stride, const void *x, long long x_stride, const void *h, long long h_stride, float alpha, const void *gamma1, const void *gamma2, float weight_offset, float eps, int eps_mode, const float *mean1, const float *mean_low1, const float *rstd1, const float *mean2, const float *mean_low2, const float *rstd2, void *dx, long long dx_stride, void *dresidual, long long dresidual_stride, float *dgamma1, float *dbeta1, float *dgamma2, float *dbeta2, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_norm_add_norm_backward(MemorySegment context, int norm, int dtype, int parameter_dtype, long rows, long columns, MemorySegment dy, long dy_stride, MemorySegment dh_in, long dh_in_stride, MemorySegment x, long x_stride, MemorySegment h, long h_stride, float alpha, MemorySegment gamma1, MemorySegment gamma2, float weight_offset, float eps, int eps_mode, MemorySegment mean1, MemorySegment mean_low1, MemorySegment rstd1, MemorySegment mean2, MemorySegment mean_low2, MemorySegment rstd2, MemorySegment dx, long dx_stride, MemorySegment dresidual, long dresidual_stride, MemorySegment dgamma1, MemorySegment dbeta1, MemorySegment dgamma2, MemorySegment dbeta2, long row_begin, long row_end, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_norm_add_norm_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_norm_add_norm_backward", context, norm, dtype, parameter_dtype, rows, columns, dy, dy_stride, dh_in, dh_in_stride, x, x_stride, h, h_stride, alpha, gamma1, gamma2, weight_offset, eps, eps_mode, mean1, mean_low1, rstd1, mean2, mean_low2, rstd2, dx, dx_stride, dresidual, dresidual_stride, dgamma1, dbeta1, dgamma2, dbeta2, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, norm, dtype, parameter_dtype, rows, columns, dy, dy_stride, dh_in, dh_in_stride, x, x_stride, h, h_stride, alpha, gamma1, gamma2, weight_offset, eps, eps_mode, mean1, mean_low1, rstd1, mean2, mean_low2, rstd2, dx, dx_stride, dresidual, dresidual_stride, dgamma1, dbeta1, dgamma2, dbeta2, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_qkv_head_rms_norm {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_qkv_head_rms_norm").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_qkv_head_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long tokens, long long query_heads, long long key_value_heads, long long head_columns, const void *q, long long q_stride, const void *k, long long k_stride, const void *v, long long v_stride, const void *q_gamma, const void *k_gamma, const void *v_gamma, float weight_offset, float eps, int eps_mode, int cast_mode, void *q_out, long long q_out_stride, void *k_out, long long k_out_stride, void *v_out, long long v_out_stride, float *rstd, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_qkv_head_rms_norm$descriptor() {
+        return gatun_qkv_head_rms_norm.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_qkv_head_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long tokens, long long query_heads, long long key_value_heads, long long head_columns, const void *q, long long q_stride, const void *k, long long k_stride, const void *v, long long v_stride, const void *q_gamma, const void *k_gamma, const void *v_gamma, float weight_offset, float eps, int eps_mode, int cast_mode, void *q_out, long long q_out_stride, void *k_out, long long k_out_stride, void *v_out, long long v_out_stride, float *rstd, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_qkv_head_rms_norm$handle() {
+        return gatun_qkv_head_rms_norm.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_qkv_head_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long tokens, long long query_heads, long long key_value_heads, long long head_columns, const void *q, long long q_stride, const void *k, long long k_stride, const void *v, long long v_stride, const void *q_gamma, const void *k_gamma, const void *v_gamma, float weight_offset, float eps, int eps_mode, int cast_mode, void *q_out, long long q_out_stride, void *k_out, long long k_out_stride, void *v_out, long long v_out_stride, float *rstd, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_qkv_head_rms_norm$address() {
+        return gatun_qkv_head_rms_norm.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_qkv_head_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long tokens, long long query_heads, long long key_value_heads, long long head_columns, const void *q, long long q_stride, const void *k, long long k_stride, const void *v, long long v_stride, const void *q_gamma, const void *k_gamma, const void *v_gamma, float weight_offset, float eps, int eps_mode, int cast_mode, void *q_out, long long q_out_stride, void *k_out, long long k_out_stride, void *v_out, long long v_out_stride, float *rstd, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_qkv_head_rms_norm(MemorySegment context, int dtype, int parameter_dtype, long tokens, long query_heads, long key_value_heads, long head_columns, MemorySegment q, long q_stride, MemorySegment k, long k_stride, MemorySegment v, long v_stride, MemorySegment q_gamma, MemorySegment k_gamma, MemorySegment v_gamma, float weight_offset, float eps, int eps_mode, int cast_mode, MemorySegment q_out, long q_out_stride, MemorySegment k_out, long k_out_stride, MemorySegment v_out, long v_out_stride, MemorySegment rstd, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_qkv_head_rms_norm.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_qkv_head_rms_norm", context, dtype, parameter_dtype, tokens, query_heads, key_value_heads, head_columns, q, q_stride, k, k_stride, v, v_stride, q_gamma, k_gamma, v_gamma, weight_offset, eps, eps_mode, cast_mode, q_out, q_out_stride, k_out, k_out_stride, v_out, v_out_stride, rstd, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, parameter_dtype, tokens, query_heads, key_value_heads, head_columns, q, q_stride, k, k_stride, v, v_stride, q_gamma, k_gamma, v_gamma, weight_offset, eps, eps_mode, cast_mode, q_out, q_out_stride, k_out, k_out_stride, v_out, v_out_stride, rstd, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_qkv_head_rms_norm_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_qkv_head_rms_norm_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_qkv_head_rms_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long tokens, long long query_heads, long long key_value_heads, long long head_columns, const void *dq_out, long long dq_out_stride, const void *dk_out, long long dk_out_stride, const void *dv_out, long long dv_out_stride, const void *q, long long q_stride, const void *k, long long k_stride, const void *v, long long v_stride, const void *q_gamma, const void *k_gamma, const void *v_gamma, float weight_offset, float eps, int eps_mode, void *dq, long long dq_stride, void *dk, long long dk_stride, void *dv, long long dv_stride, float *dq_gamma, float *dk_gamma, float *dv_gamma, long long token_begin, long long token_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_qkv_head_rms_norm_backward$descriptor() {
+        return gatun_qkv_head_rms_norm_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_qkv_head_rms_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long tokens, long long query_heads, long long key_value_heads, long long head_columns, const void *dq_out, long long dq_out_stride, const void *dk_out, long long dk_out_stride, const void *dv_out, long long dv_out_stride, const void *q, long long q_stride, const void *k, long long k_stride, const void *v, long long v_stride, const void *q_gamma, const void *k_gamma, const void *v_gamma, float weight_offset, float eps, int eps_mode, void *dq, long long dq_stride, void *dk, long long dk_stride, void *dv, long long dv_stride, float *dq_gamma, float *dk_gamma, float *dv_gamma, long long token_begin, long long token_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_qkv_head_rms_norm_backward$handle() {
+        return gatun_qkv_head_rms_norm_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_qkv_head_rms_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long tokens, long long query_heads, long long key_value_heads, long long head_columns, const void *dq_out, long long dq_out_stride, const void *dk_out, long long dk_out_stride, const void *dv_out, long long dv_out_stride, const void *q, long long q_stride, const void *k, long long k_stride, const void *v, long long v_stride, const void *q_gamma, const void *k_gamma, const void *v_gamma, float weight_offset, float eps, int eps_mode, void *dq, long long dq_stride, void *dk, long long dk_stride, void *dv, long long dv_stride, float *dq_gamma, float *dk_gamma, float *dv_gamma, long long token_begin, long long token_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_qkv_head_rms_norm_backward$address() {
+        return gatun_qkv_head_rms_norm_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_qkv_head_rms_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long tokens, long long query_heads, long long key_value_heads, long long head_columns, const void *dq_out, long long dq_out_stride, const void *dk_out, long long dk_out_stride, const void *dv_out, long long dv_out_stride, const void *q, long long q_stride, const void *k, long long k_stride, const void *v, long long v_stride, const void *q_gamma, const void *k_gamma, const void *v_gamma, float weight_offset, float eps, int eps_mode, void *dq, long long dq_stride, void *dk, long long dk_stride, void *dv, long long dv_stride, float *dq_gamma, float *dk_gamma, float *dv_gamma, long long token_begin, long long token_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_qkv_head_rms_norm_backward(MemorySegment context, int dtype, int parameter_dtype, long tokens, long query_heads, long key_value_heads, long head_columns, MemorySegment dq_out, long dq_out_stride, MemorySegment dk_out, long dk_out_stride, MemorySegment dv_out, long dv_out_stride, MemorySegment q, long q_stride, MemorySegment k, long k_stride, MemorySegment v, long v_stride, MemorySegment q_gamma, MemorySegment k_gamma, MemorySegment v_gamma, float weight_offset, float eps, int eps_mode, MemorySegment dq, long dq_stride, MemorySegment dk, long dk_stride, MemorySegment dv, long dv_stride, MemorySegment dq_gamma, MemorySegment dk_gamma, MemorySegment dv_gamma, long token_begin, long token_end, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_qkv_head_rms_norm_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_qkv_head_rms_norm_backward", context, dtype, parameter_dtype, tokens, query_heads, key_value_heads, head_columns, dq_out, dq_out_stride, dk_out, dk_out_stride, dv_out, dv_out_stride, q, q_stride, k, k_stride, v, v_stride, q_gamma, k_gamma, v_gamma, weight_offset, eps, eps_mode, dq, dq_stride, dk, dk_stride, dv, dv_stride, dq_gamma, dk_gamma, dv_gamma, token_begin, token_end, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, parameter_dtype, tokens, query_heads, key_value_heads, head_columns, dq_out, dq_out_stride, dk_out, dk_out_stride, dv_out, dv_out_stride, q, q_stride, k, k_stride, v, v_stride, q_gamma, k_gamma, v_gamma, weight_offset, eps, eps_mode, dq, dq_stride, dk, dk_stride, dv, dv_stride, dq_gamma, dk_gamma, dv_gamma, token_begin, token_end, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_zero_mean_rows_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_zero_mean_rows_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_zero_mean_rows_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_zero_mean_rows_scratch$descriptor() {
+        return gatun_zero_mean_rows_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_zero_mean_rows_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_zero_mean_rows_scratch$handle() {
+        return gatun_zero_mean_rows_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_zero_mean_rows_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_zero_mean_rows_scratch$address() {
+        return gatun_zero_mean_rows_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_zero_mean_rows_scratch(const gatun_context *context, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_zero_mean_rows_scratch(MemorySegment context, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_zero_mean_rows_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_zero_mean_rows_scratch", context, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_zero_mean_rows {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_zero_mean_rows").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_zero_mean_rows(gatun_context *context, int along, long long rows, long long columns, const float *weight, long long weight_stride, float *out, long long out_stride, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_zero_mean_rows$descriptor() {
+        return gatun_zero_mean_rows.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_zero_mean_rows(gatun_context *context, int along, long long rows, long long columns, const float *weight, long long weight_stride, float *out, long long out_stride, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_zero_mean_rows$handle() {
+        return gatun_zero_mean_rows.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_zero_mean_rows(gatun_context *context, int along, long long rows, long long columns, const float *weight, long long weight_stride, float *out, long long out_stride, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_zero_mean_rows$address() {
+        return gatun_zero_mean_rows.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_zero_mean_rows(gatun_context *context, int along, long long rows, long long columns, const float *weight, long long weight_stride, float *out, long long out_stride, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_zero_mean_rows(MemorySegment context, int along, long rows, long columns, MemorySegment weight, long weight_stride, MemorySegment out, long out_stride, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_zero_mean_rows.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_zero_mean_rows", context, along, rows, columns, weight, weight_stride, out, out_stride, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, along, rows, columns, weight, weight_stride, out, out_stride, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_fold_affine {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_fold_affine").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_fold_affine(gatun_context *context, long long rows, long long columns, const float *weight, long long weight_stride, const float *bias, const float *gamma, const float *beta, float weight_offset, float *weight_out, long long weight_out_stride, float *bias_out, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_fold_affine$descriptor() {
+        return gatun_fold_affine.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_fold_affine(gatun_context *context, long long rows, long long columns, const float *weight, long long weight_stride, const float *bias, const float *gamma, const float *beta, float weight_offset, float *weight_out, long long weight_out_stride, float *bias_out, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_fold_affine$handle() {
+        return gatun_fold_affine.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_fold_affine(gatun_context *context, long long rows, long long columns, const float *weight, long long weight_stride, const float *bias, const float *gamma, const float *beta, float weight_offset, float *weight_out, long long weight_out_stride, float *bias_out, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_fold_affine$address() {
+        return gatun_fold_affine.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_fold_affine(gatun_context *context, long long rows, long long columns, const float *weight, long long weight_stride, const float *bias, const float *gamma, const float *beta, float weight_offset, float *weight_out, long long weight_out_stride, float *bias_out, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_fold_affine(MemorySegment context, long rows, long columns, MemorySegment weight, long weight_stride, MemorySegment bias, MemorySegment gamma, MemorySegment beta, float weight_offset, MemorySegment weight_out, long weight_out_stride, MemorySegment bias_out, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_fold_affine.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_fold_affine", context, rows, columns, weight, weight_stride, bias, gamma, beta, weight_offset, weight_out, weight_out_stride, bias_out, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, rows, columns, weight, weight_stride, bias, gamma, beta, weight_offset, weight_out, weight_out_stride, bias_out, message, message_bytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

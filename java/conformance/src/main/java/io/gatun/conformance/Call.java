@@ -18,7 +18,7 @@ import java.util.Set;
  * @param outputs names of the outputs that are wanted
  */
 record Call(
-        Operation operation,
+        PlannedOperation operation,
         DType dtype,
         DType parameterDtype,
         int rows,
@@ -29,11 +29,11 @@ record Call(
 
     /**
      * How the operands lie in memory. Inputs of extent FULL have the first stride, such outputs the
-     * second.
+     * second; outputs with an entry in {@code places} are that input.
      */
-    record Layout(Memory memory, int inputStride, int outputStride, boolean inPlace) {
+    record Layout(Memory memory, int inputStride, int outputStride, Map<String, String> places) {
         static Layout dense(Memory memory, int columns) {
-            return new Layout(memory, columns, columns, false);
+            return new Layout(memory, columns, columns, Map.of());
         }
 
         @Override
@@ -44,7 +44,7 @@ record Call(
                     + inputStride
                     + " and "
                     + outputStride
-                    + (inPlace ? " in place" : "");
+                    + (places.isEmpty() ? "" : " in place " + places);
         }
     }
 
@@ -81,8 +81,6 @@ record Call(
 
     private Map<String, float[]> on(
             Device device, Layout layout, Arena arena, Map<String, Image> images) {
-        String firstInput = operation.operands().getFirst().name();
-        String firstOutput = firstOutput();
         Map<String, Tensor> tensors = new HashMap<>();
         List<Operand> present = new ArrayList<>();
         for (Operand operand : operation.operands()) {
@@ -92,11 +90,10 @@ record Call(
                 continue;
             }
             present.add(operand);
+            String place = input ? null : layout.places.get(name);
             images.put(
                     name,
-                    layout.inPlace && name.equals(firstOutput)
-                            ? images.get(firstInput)
-                            : image(device, arena, layout, operand));
+                    place != null ? images.get(place) : image(device, arena, layout, operand));
             tensors.put(name, images.get(name).tensor());
         }
         operation.run(new Arguments(tensors, settings));
@@ -104,7 +101,13 @@ record Call(
         Map<String, float[]> results = new HashMap<>();
         for (Operand operand : present) {
             String name = operand.name();
-            boolean output = !operand.role().isInput() || layout.inPlace && name.equals(firstInput);
+            boolean output =
+                    !operand.role().isInput()
+                            || layout.places.entrySet().stream()
+                                    .anyMatch(
+                                            place ->
+                                                    place.getValue().equals(name)
+                                                            && outputs.contains(place.getKey()));
             String change = images.get(name).unexpectedChange(output);
             if (change != null) {
                 throw new MemoryViolation(name + ": the call " + change);
@@ -116,36 +119,76 @@ record Call(
         return results;
     }
 
+    /**
+     * The values of an input as memory holds them, rounded to its type; null where it is absent.
+     */
+    double[] stored(String name) {
+        float[] values = inputs.get(name);
+        if (values == null) {
+            return null;
+        }
+        DType type = typeOf(operation.operand(name).orElseThrow());
+        double[] stored = new double[values.length];
+        for (int i = 0; i < stored.length; i++) {
+            stored[i] = type == DType.F32 ? values[i] : type.toFloat(type.fromFloat(values[i]));
+        }
+        return stored;
+    }
+
+    /** 1 for a vector. */
+    int rowsOf(Operand operand) {
+        return switch (operand.extent()) {
+            case FULL, HEADS -> rows;
+            case COLUMNS, ROWS, TOKENS_AND_HEADS -> 1;
+        };
+    }
+
+    /** How many elements a row has, all heads of a token together. */
+    int columnsOf(Operand operand) {
+        return switch (operand.extent()) {
+            case FULL, COLUMNS -> columns;
+            case ROWS -> rows;
+            case HEADS -> headsOf(operand) * columns;
+            case TOKENS_AND_HEADS -> rows * operation.heads(operand);
+        };
+    }
+
+    int headsOf(Operand operand) {
+        return operand.extent() == Operand.Extent.HEADS ? operation.heads(operand) : 1;
+    }
+
+    DType typeOf(Operand operand) {
+        return switch (operand.storage()) {
+            case DATA -> dtype;
+            case PARAMETER -> parameterDtype;
+            case STATISTIC -> DType.F32;
+        };
+    }
+
     private Image image(Device device, Arena arena, Layout layout, Operand operand) {
-        boolean full = operand.extent() == Operand.Extent.FULL;
         boolean input = operand.role().isInput();
-        int size =
-                switch (operand.extent()) {
-                    case FULL, COLUMNS -> columns;
-                    case ROWS -> rows;
-                };
-        DType type =
-                switch (operand.storage()) {
-                    case DATA -> dtype;
-                    case PARAMETER -> parameterDtype;
-                    case STATISTIC -> DType.F32;
-                };
-        int stride =
-                !full ? size : input || layout.inPlace ? layout.inputStride : layout.outputStride;
+        int width = columnsOf(operand);
+        boolean vector =
+                operand.extent() != Operand.Extent.FULL && operand.extent() != Operand.Extent.HEADS;
+        int padding = (input ? layout.inputStride : layout.outputStride) - columns;
         return new Image(
                 device,
                 arena,
                 layout.memory,
-                type,
+                typeOf(operand),
                 input ? inputs.get(operand.name()) : null,
-                full ? rows : 1,
-                size,
-                stride,
-                !full);
+                rowsOf(operand),
+                width,
+                vector ? width : width + padding,
+                switch (operand.extent()) {
+                    case FULL -> new long[] {rows, columns};
+                    case HEADS -> new long[] {rows, headsOf(operand), columns};
+                    default -> new long[] {width};
+                });
     }
 
     /** The output that may be computed in place, and whose error is reported. */
-    String firstOutput() {
+    static String firstOutput(Operation operation) {
         return operation.operands().stream()
                 .filter(o -> o.role() == Operand.Role.OUTPUT)
                 .findFirst()

@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
  * native tests, the benchmarks and the conformance suite read the same file; this jar carries a
  * copy as a resource.
  *
- * @param operation the stem of the operation, such as {@code layer_norm}
+ * @param operation the C function without {@code gatun_}, such as {@code layer_norm_backward}
  * @param direction forward or backward
  * @param bounds the greatest error against the float64 reference for each data type: for float32 in
  *     units of 2<sup>-23</sup>&nbsp;(1&nbsp;+&nbsp;|y|), for 16-bit types in units in the last

@@ -8,37 +8,23 @@ import java.util.Map;
 
 /** One recipe on one shape, compared with the reference device element by element. */
 final class ComparisonCheck implements Check {
-    /**
-     * The measures of an operation's outputs other than its first, which has that of its data type.
-     */
-    @FunctionalInterface
-    interface Measures {
-        ErrorMeasure of(String output, Map<String, float[]> actual, Map<String, float[]> expected);
-    }
-
-    /** The bound of the other outputs, which are float32. */
-    private static final double STATISTICS_BOUND = ErrorMeasure.INTERMEDIATE_UNITS;
-
-    private final Operation operation;
+    private final PlannedOperation operation;
     private final DType dtype;
     private final CaseFile.Case shape;
     private final Recipe recipe;
     private final double bound;
-    private final Measures measures;
 
     ComparisonCheck(
-            Operation operation,
+            PlannedOperation operation,
             DType dtype,
             CaseFile.Case shape,
             Recipe recipe,
-            double bound,
-            Measures measures) {
+            double bound) {
         this.operation = operation;
         this.dtype = dtype;
         this.shape = shape;
         this.recipe = recipe;
         this.bound = bound;
-        this.measures = measures;
     }
 
     @Override
@@ -71,11 +57,18 @@ final class ComparisonCheck implements Check {
                         recipe.memory(),
                         Math.toIntExact(shape.xStride()),
                         Math.toIntExact(shape.yStride()),
-                        recipe.inPlace());
+                        recipe.places());
         Map<String, float[]> expected = call.onReference();
+        PlannedOperation.Tolerances tolerances = operation.tolerances(call);
         return device -> {
             try {
-                return compare(call, layout, call.on(device, layout), expected);
+                Map<String, float[]> actual = call.on(device, layout);
+                return compare(
+                        call,
+                        layout,
+                        tolerances,
+                        new PlannedOperation.Results(
+                                actual, operation.expected(call, expected, actual)));
             } catch (Call.MemoryViolation e) {
                 return new Outcome(0, bound, e.getMessage() + "\n" + describe(call, layout));
             }
@@ -85,8 +78,8 @@ final class ComparisonCheck implements Check {
     private Outcome compare(
             Call call,
             Call.Layout layout,
-            Map<String, float[]> actual,
-            Map<String, float[]> expected) {
+            PlannedOperation.Tolerances tolerances,
+            PlannedOperation.Results results) {
         double primaryError = 0;
         List<String> failures = new ArrayList<>();
         for (Operand operand : operation.operands()) {
@@ -94,12 +87,11 @@ final class ComparisonCheck implements Check {
             if (!call.outputs().contains(name)) {
                 continue;
             }
-            boolean primary = name.equals(call.firstOutput());
-            ErrorMeasure measure =
-                    primary ? ErrorMeasure.of(dtype) : measures.of(name, actual, expected);
-            double allowed = primary ? bound : STATISTICS_BOUND;
-            float[] got = actual.get(name);
-            float[] wanted = expected.get(name);
+            PlannedOperation.Tolerance tolerance = tolerances.of(operand, bound, results);
+            ErrorMeasure measure = tolerance.measure();
+            double allowed = tolerance.bound();
+            float[] got = results.actual().get(name);
+            float[] wanted = results.expected().get(name);
             double worst = 0;
             int worstIndex = 0;
             int wrong = 0;
@@ -113,12 +105,12 @@ final class ComparisonCheck implements Check {
                     wrong++;
                 }
             }
-            if (primary) {
-                primaryError = worst;
+            if (operand.storage() == Operand.Storage.DATA) {
+                primaryError = Math.max(primaryError, worst);
             }
             if (wrong > 0) {
                 failures.add(
-                        place(operand, worstIndex, call.columns())
+                        place(operand, worstIndex, call.columnsOf(operand))
                                 + ": expected "
                                 + wanted[worstIndex]
                                 + ", got "
@@ -143,7 +135,7 @@ final class ComparisonCheck implements Check {
     }
 
     private static String place(Operand operand, int index, int columns) {
-        return operand.extent() == Operand.Extent.FULL
+        return operand.extent() == Operand.Extent.FULL || operand.extent() == Operand.Extent.HEADS
                 ? operand.name() + "[" + index / columns + ", " + index % columns + "]"
                 : operand.name() + "[" + index + "]";
     }

@@ -40,7 +40,8 @@ final class Image {
      *
      * @param values dense {@code [rows, columns]} values, or null for an output, which then holds
      *     canaries everywhere
-     * @param vector whether the tensor has one dimension, of size columns; rows is 1 then
+     * @param shape that of the tensor: one dimension for a vector, else rows and what a row
+     *     consists of
      */
     Image(
             Device device,
@@ -51,7 +52,7 @@ final class Image {
             int rows,
             int columns,
             int stride,
-            boolean vector) {
+            long[] shape) {
         this.dtype = dtype;
         this.rows = rows;
         this.columns = columns;
@@ -93,10 +94,13 @@ final class Image {
                                     total)
                             : device.tensor(dtype, this.memory, total);
         }
-        tensor =
-                vector
-                        ? whole.strided(offset, new long[] {columns}, new long[] {1})
-                        : whole.strided(offset, new long[] {rows, columns}, new long[] {stride, 1});
+        long[] strides = new long[shape.length];
+        long step = 1;
+        for (int dimension = shape.length - 1; dimension >= 0; dimension--) {
+            strides[dimension] = dimension == 0 && shape.length > 1 ? stride : step;
+            step *= shape[dimension];
+        }
+        tensor = whole.strided(offset, shape, strides);
     }
 
     /** The operand. */

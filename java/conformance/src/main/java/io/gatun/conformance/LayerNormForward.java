@@ -9,48 +9,13 @@ import java.util.List;
 final class LayerNormForward extends NormOperation {
     private static final List<Operand> OPERANDS =
             List.of(
-                    new Operand(
-                            "x",
-                            Operand.Role.INPUT,
-                            Operand.Extent.FULL,
-                            Operand.Storage.DATA,
-                            "input"),
-                    new Operand(
-                            "gamma",
-                            Operand.Role.OPTIONAL_INPUT,
-                            Operand.Extent.COLUMNS,
-                            Operand.Storage.PARAMETER,
-                            "factor of each column"),
-                    new Operand(
-                            "beta",
-                            Operand.Role.OPTIONAL_INPUT,
-                            Operand.Extent.COLUMNS,
-                            Operand.Storage.PARAMETER,
-                            "added to each column"),
-                    new Operand(
-                            "y",
-                            Operand.Role.OUTPUT,
-                            Operand.Extent.FULL,
-                            Operand.Storage.DATA,
-                            "result"),
-                    new Operand(
-                            "mean",
-                            Operand.Role.OPTIONAL_OUTPUT,
-                            Operand.Extent.ROWS,
-                            Operand.Storage.STATISTIC,
-                            "mean of each row"),
-                    new Operand(
-                            "mean_low",
-                            Operand.Role.OPTIONAL_OUTPUT,
-                            Operand.Extent.ROWS,
-                            Operand.Storage.STATISTIC,
-                            "what float32 loses of the mean"),
-                    new Operand(
-                            "rstd",
-                            Operand.Role.OPTIONAL_OUTPUT,
-                            Operand.Extent.ROWS,
-                            Operand.Storage.STATISTIC,
-                            "scale of each row"));
+                    Operand.input("x", "input"),
+                    Operand.parameter("gamma", "factor of each column"),
+                    Operand.parameter("beta", "added to each column"),
+                    Operand.output("y", "result"),
+                    Operand.statistic("mean", "mean of each row"),
+                    Operand.statistic("mean_low", "what float32 loses of the mean"),
+                    Operand.statistic("rstd", "scale of each row"));
 
     @Override
     public String name() {

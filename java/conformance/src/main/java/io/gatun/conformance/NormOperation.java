@@ -13,23 +13,13 @@ import java.util.Map;
 import java.util.Set;
 
 /** What the forward passes of LayerNorm and RMSNorm have in common. */
-abstract class NormOperation implements Operation {
+abstract class NormOperation extends PlannedOperation {
     static final String EPS = "eps";
     static final String EPS_MODE = "eps-mode";
     static final String CAST_MODE = "cast-mode";
     static final String WEIGHT_OFFSET = "weight-offset";
 
-    /** Shapes with at most this many elements take every recipe. */
-    private static final long SMALL = 2200;
-
-    /**
-     * Shapes with at most this many elements take {@link #RECIPES_OF_MEDIUM} recipes, larger ones
-     * fewer.
-     */
-    private static final long MEDIUM = 40_000;
-
-    private static final int RECIPES_OF_MEDIUM = 8;
-    private static final int RECIPES_OF_LARGE = 5;
+    private static final Plan PLAN = new Plan(2200, 40_000, 8, 5);
 
     /**
      * Equal values in each lane of a vector: every addition of a running sum rounds to the same
@@ -83,66 +73,47 @@ abstract class NormOperation implements Operation {
     abstract String[] statisticsNames();
 
     @Override
-    public List<Check> checks(CaseFile cases, DType dtype) {
-        List<Check> checks =
-                new ArrayList<>(new NormProperties(this, dtype, cases.bound(dtype)).checks());
-        checks.addAll(ownProperties(dtype, cases.bound(dtype)));
-        // Larger shapes take turns: each goes on in the list of recipes where the one before it
-        // stopped.
-        int turn = 0;
-        for (CaseFile.Case shape : cases.casesFor(CaseFile.Use.CHECK)) {
-            long elements = Math.max(shape.rows(), 1) * shape.columns();
-            List<Recipe> chosen = recipes(dtype, Math.toIntExact(shape.columns()));
-            if (elements > SMALL) {
-                List<Recipe> rest = new ArrayList<>(chosen);
-                chosen = new ArrayList<>();
-                for (Recipe recipe : List.copyOf(rest)) {
-                    if (recipe.name().equals("plain")
-                            || elements <= MEDIUM && ROUNDING.contains(recipe.name())) {
-                        chosen.add(recipe);
-                        rest.remove(recipe);
-                    }
-                }
-                int count =
-                        Math.min(
-                                rest.size(),
-                                elements > MEDIUM ? RECIPES_OF_LARGE : RECIPES_OF_MEDIUM);
-                for (int i = 0; i < count; i++) {
-                    chosen.add(rest.get(turn++ % rest.size()));
-                }
-            }
-            for (Recipe recipe : chosen) {
-                double bound = cases.bound(dtype) * (dtype == DType.F32 ? 1 : recipe.boundFactor());
-                checks.add(
-                        new ComparisonCheck(
-                                this, dtype, shape, recipe, bound, NormOperation::measure));
-            }
-        }
+    Plan plan() {
+        return PLAN;
+    }
+
+    @Override
+    Set<String> alwaysOnMedium() {
+        return ROUNDING;
+    }
+
+    @Override
+    List<Check> properties(DType dtype, double bound) {
+        List<Check> checks = new ArrayList<>(new NormProperties(this, dtype, bound).checks());
+        checks.addAll(ownProperties(dtype, bound));
         return checks;
+    }
+
+    @Override
+    Tolerances tolerances(Call call) {
+        return (output, bound, results) ->
+                output.storage() == Operand.Storage.DATA
+                        ? new Tolerance(ErrorMeasure.of(call.dtype()), bound)
+                        : new Tolerance(
+                                statisticMeasure(output.name(), "", results),
+                                ErrorMeasure.INTERMEDIATE_UNITS);
     }
 
     /**
      * Gamma keeps away from 0 and beta is small, so that y does not cancel and the error of xh
      * stays visible.
      */
+    @Override
     Recipe plain() {
         Map<String, Values> inputs = new LinkedHashMap<>();
         inputs.put("x", Values.normal(0, 1));
         inputs.put("gamma", Values.signed(0.5, 1.5));
         inputs.put("beta", Values.uniform(-0.5, 0.5));
-        return new Recipe(
-                        "plain",
-                        inputs,
-                        Settings.defaults(settings()),
-                        false,
-                        Set.of("y"),
-                        Memory.HEAP,
-                        false,
-                        1)
-                .withOutputs(statisticsNames());
+        return Recipe.plain(this, inputs, Set.of("y")).withOutputs(statisticsNames());
     }
 
-    private List<Recipe> recipes(DType dtype, int columns) {
+    @Override
+    List<Recipe> recipes(DType dtype, int columns) {
         boolean half = dtype == DType.F16;
         Recipe plain = plain();
         Recipe bare = plain.without("gamma", "beta");
@@ -164,15 +135,15 @@ abstract class NormOperation implements Operation {
         for (Memory memory : Memory.values()) {
             list.add(plain.on(memory).named("memory-" + Setting.label(memory)));
         }
-        list.add(plain.computedInPlace().named("in-place-heap"));
-        list.add(plain.on(Memory.UNALIGNED).computedInPlace().named("in-place-unaligned"));
+        list.add(plain.computedInPlace(this).named("in-place-heap"));
+        list.add(plain.on(Memory.UNALIGNED).computedInPlace(this).named("in-place-unaligned"));
         list.add(
                 plain.withParametersInDataType()
                         .on(Memory.NATIVE)
                         .named("parameters-in-data-type"));
         list.add(
                 plain.withParametersInDataType()
-                        .computedInPlace()
+                        .computedInPlace(this)
                         .named("parameters-in-data-type-in-place"));
 
         double farthest = half ? 6e4 : 1e7;
@@ -302,7 +273,7 @@ abstract class NormOperation implements Operation {
         list.add(
                 llama.withInput("gamma", Values.uniform(-0.5, 0.5))
                         .with(WEIGHT_OFFSET, 1f)
-                        .computedInPlace()
+                        .computedInPlace(this)
                         .named("llama-weight-offset"));
         if (columns % 2 == 0) {
             // xh is 1 or -1 whatever the rounding, so that the sum with beta cannot magnify it.
@@ -338,7 +309,7 @@ abstract class NormOperation implements Operation {
         return list;
     }
 
-    private static String label(double value) {
+    static String label(double value) {
         return (value + "").replace("E", "e").replace(".0", "");
     }
 
@@ -347,21 +318,20 @@ abstract class NormOperation implements Operation {
      * of the row, which is what 1 / rstd is: to that the mean may be off by its own rounding, mean
      * + mean_low only by twice that precision.
      */
-    private static ErrorMeasure measure(
-            String output, Map<String, float[]> actual, Map<String, float[]> expected) {
-        if (output.equals("rstd")) {
+    static ErrorMeasure statisticMeasure(String output, String suffix, Results results) {
+        if (output.startsWith("rstd")) {
             return ErrorMeasure.relative();
         }
-        float[] rstd = expected.get("rstd");
-        float[] mean = expected.get("mean");
-        if (output.equals("mean")) {
+        float[] rstd = results.expected().get("rstd" + suffix);
+        float[] mean = results.expected().get("mean" + suffix);
+        if (output.equals("mean" + suffix)) {
             return (i, got, wanted) ->
                     Math.abs((double) got - wanted)
                             / Math.max(
                                     ErrorMeasure.UNIT * (Math.abs(wanted) + 1 / (double) rstd[i]),
                                     Float.MIN_VALUE);
         }
-        float[] actualMean = actual.get("mean");
+        float[] actualMean = results.actual().get("mean" + suffix);
         return (i, got, wanted) ->
                 Math.abs(((double) actualMean[i] + got) - ((double) mean[i] + wanted))
                         / Math.max(

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.gatun.conformance;
 
-import io.gatun.CpuOptions;
 import io.gatun.DType;
 import io.gatun.Device;
 import io.gatun.EpsMode;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -14,12 +13,6 @@ import java.util.Map;
  * device.
  */
 final class NormProperties {
-    /** A property on one shape. */
-    @FunctionalInterface
-    interface Property {
-        double test(Device device, int rows, int columns, long seed);
-    }
-
     /** How much a constant row may differ from beta, relative to gamma. */
     private static final double CONSTANT_ROW = 0x1p-20;
 
@@ -27,54 +20,33 @@ final class NormProperties {
     private final DType dtype;
     private final double bound;
     private final ErrorMeasure measure;
+    private final OperationProperties common;
 
     NormProperties(NormOperation operation, DType dtype, double bound) {
         this.operation = operation;
         this.dtype = dtype;
         this.bound = bound;
         measure = ErrorMeasure.of(dtype);
+        common = new OperationProperties(operation, dtype, bound);
     }
 
-    Check property(String name, int rows, int columns, Property property) {
-        return new NamedCheck(
-                operation,
-                dtype,
-                rows + "x" + columns,
-                name,
-                bound,
-                (device, seed) -> property.test(device, rows, columns, seed));
+    Check property(String name, int rows, int columns, OperationProperties.Property property) {
+        return common.property(name, rows, columns, property);
     }
 
     /** The properties that LayerNorm and RMSNorm share. */
     List<Check> checks() {
-        return List.of(
-                property("edge-no-rows", 0, 67, this::noRowsAreNoWork),
-                property("edge-no-columns", 3, 0, this::noColumnsAreRejected),
-                property("edge-zero-row", 3, 67, this::zeroRowIsBeta),
-                property("edge-nan-row", 5, 67, this::nanRowIsNanOthersAreUntouched),
-                property("edge-large-row", 3, 771, this::largeRowIsLikeSmallRow),
-                property("edge-large-eps", 3, 771, this::largeEpsScalesDown),
-                property("edge-in-place", 5, 771, this::inPlaceGivesSameBits),
-                property("bits-memory", 5, 771, this::memoryGivesSameBits),
-                property("bits-threads", 33, 771, this::threadsGiveSameBits),
-                property("bits-threads", 1, 40_000, this::threadsGiveSameBits));
-    }
-
-    private double noRowsAreNoWork(Device device, int rows, int columns, long seed) {
-        operation.plain().call(operation, dtype, rows, columns, seed).on(device, dense(columns));
-        return 0;
-    }
-
-    private double noColumnsAreRejected(Device device, int rows, int columns, long seed) {
-        try {
-            operation
-                    .plain()
-                    .call(operation, dtype, rows, columns, seed)
-                    .on(device, dense(columns));
-        } catch (IllegalArgumentException e) {
-            return 0;
-        }
-        throw new NamedCheck.Failure("expected an IllegalArgumentException, but the call returned");
+        List<Check> checks =
+                new ArrayList<>(
+                        List.of(
+                                property("edge-zero-row", 3, 67, this::zeroRowIsBeta),
+                                property(
+                                        "edge-nan-row", 5, 67, this::nanRowIsNanOthersAreUntouched),
+                                property("edge-large-row", 3, 771, this::largeRowIsLikeSmallRow),
+                                property("edge-large-eps", 3, 771, this::largeEpsScalesDown)));
+        checks.addAll(common.checks(771));
+        checks.add(common.threads(1, 40_000));
+        return checks;
     }
 
     private double zeroRowIsBeta(Device device, int rows, int columns, long seed) {
@@ -307,50 +279,6 @@ final class NormProperties {
         return 0;
     }
 
-    private double inPlaceGivesSameBits(Device device, int rows, int columns, long seed) {
-        Call call = call(operation.plain(), rows, columns, seed);
-        Map<String, float[]> expected = call.on(device, dense(columns));
-        for (Memory memory : Memory.values()) {
-            requireSame(
-                    expected,
-                    call.on(device, new Call.Layout(memory, columns + 5, columns + 5, true)),
-                    "in place, memory " + Setting.label(memory));
-        }
-        return 0;
-    }
-
-    private double memoryGivesSameBits(Device device, int rows, int columns, long seed) {
-        Call call = call(operation.plain(), rows, columns, seed);
-        Map<String, float[]> expected = call.on(device, dense(columns));
-        for (Memory memory : Memory.values()) {
-            for (int padding : new int[] {0, 1, 16}) {
-                requireSame(
-                        expected,
-                        call.on(device, new Call.Layout(memory, columns + padding, columns, false)),
-                        "memory " + Setting.label(memory) + ", row stride " + (columns + padding));
-            }
-        }
-        return 0;
-    }
-
-    private double threadsGiveSameBits(Device device, int rows, int columns, long seed) {
-        if (!device.name().equals("cpu")) {
-            return 0;
-        }
-        Call call = call(operation.plain(), rows, columns, seed);
-        Call.Layout layout = Call.Layout.dense(Memory.NATIVE, columns);
-        Map<String, float[]> expected = call.on(device, layout);
-        for (int threads : new int[] {1, 2, 3}) {
-            try (Device other = Device.cpu(new CpuOptions(threads, device.isa()))) {
-                requireSame(
-                        expected,
-                        call.on(other, layout),
-                        threads + " threads instead of " + device.threads());
-            }
-        }
-        return 0;
-    }
-
     double shiftChangesNothing(Device device, int rows, int columns, long seed) {
         // Both rows are exact in every type: whole numbers of at most 7 bits after the shift.
         Values x = Values.integers(31, 1);
@@ -438,27 +366,6 @@ final class NormProperties {
                                 + y[i]
                                 + " instead of "
                                 + row[i % row.length]);
-            }
-        }
-    }
-
-    private static void requireSame(
-            Map<String, float[]> expected, Map<String, float[]> actual, String what) {
-        for (Map.Entry<String, float[]> entry : expected.entrySet()) {
-            float[] other = actual.get(entry.getKey());
-            int index = Arrays.mismatch(entry.getValue(), other);
-            if (index >= 0) {
-                throw new NamedCheck.Failure(
-                        "expected the same bits, but with "
-                                + what
-                                + " "
-                                + entry.getKey()
-                                + "["
-                                + index
-                                + "] is "
-                                + other[index]
-                                + " instead of "
-                                + entry.getValue()[index]);
             }
         }
     }

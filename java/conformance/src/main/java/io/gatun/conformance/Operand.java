@@ -4,13 +4,15 @@ package io.gatun.conformance;
 /**
  * One tensor that an operation reads or writes.
  *
- * @param name the name in the Java and C interfaces, such as {@code gamma}
+ * @param name the name in the C interface, such as {@code gamma}
  * @param role input or output, needed or not
  * @param extent its shape relative to the first input
  * @param storage its data type relative to that of the operation
  * @param description one line for {@code --help}
+ * @param like the input whose shape it has, where the extent is HEADS; else null
  */
-public record Operand(String name, Role role, Extent extent, Storage storage, String description) {
+public record Operand(
+        String name, Role role, Extent extent, Storage storage, String description, String like) {
     /** Input or output, needed or not. */
     public enum Role {
         /** Read, always given. */
@@ -34,7 +36,7 @@ public record Operand(String name, Role role, Extent extent, Storage storage, St
 
     /**
      * The shape relative to the first input, which is {@code [..., columns]} with rows = the
-     * product of the others.
+     * product of the others, or {@code [tokens, heads, columns]} with rows = tokens.
      */
     public enum Extent {
         /** The same shape. */
@@ -42,7 +44,11 @@ public record Operand(String name, Role role, Extent extent, Storage storage, St
         /** {@code [columns]}. */
         COLUMNS,
         /** {@code [rows]}. */
-        ROWS
+        ROWS,
+        /** {@code [tokens, heads, columns]} with any number of heads. */
+        HEADS,
+        /** {@code [tokens, heads]} with the heads of all inputs. */
+        TOKENS_AND_HEADS
     }
 
     /** The data type relative to that of the operation. */
@@ -53,5 +59,48 @@ public record Operand(String name, Role role, Extent extent, Storage storage, St
         PARAMETER,
         /** Always float32. */
         STATISTIC
+    }
+
+    /** Data of the first input's shape that is read. */
+    static Operand input(String name, String description) {
+        return new Operand(name, Role.INPUT, Extent.FULL, Storage.DATA, description, null);
+    }
+
+    static Operand optionalInput(String name, String description) {
+        return new Operand(name, Role.OPTIONAL_INPUT, Extent.FULL, Storage.DATA, description, null);
+    }
+
+    /** A parameter of each column. */
+    static Operand parameter(String name, String description) {
+        return new Operand(
+                name, Role.OPTIONAL_INPUT, Extent.COLUMNS, Storage.PARAMETER, description, null);
+    }
+
+    /** Data of the first input's shape that is written. */
+    static Operand output(String name, String description) {
+        return new Operand(name, Role.OUTPUT, Extent.FULL, Storage.DATA, description, null);
+    }
+
+    static Operand optionalOutput(String name, String description) {
+        return new Operand(
+                name, Role.OPTIONAL_OUTPUT, Extent.FULL, Storage.DATA, description, null);
+    }
+
+    /** A float32 number of each row that is written. */
+    static Operand statistic(String name, String description) {
+        return new Operand(
+                name, Role.OPTIONAL_OUTPUT, Extent.ROWS, Storage.STATISTIC, description, null);
+    }
+
+    /** A float32 number of each row that is read. */
+    static Operand savedStatistic(String name, String description) {
+        return new Operand(
+                name, Role.OPTIONAL_INPUT, Extent.ROWS, Storage.STATISTIC, description, null);
+    }
+
+    /** A float32 gradient of each column that is written. */
+    static Operand gradient(String name, String description) {
+        return new Operand(
+                name, Role.OPTIONAL_OUTPUT, Extent.COLUMNS, Storage.STATISTIC, description, null);
     }
 }

@@ -43,9 +43,9 @@ public interface Operation {
     String description();
 
     /**
-     * The tensors, inputs before outputs. The first one has extent {@link Operand.Extent#FULL} and
-     * storage {@link Operand.Storage#DATA}, and so has the first output, which may be computed in
-     * place of it.
+     * The tensors, inputs before outputs. The first one has extent {@link Operand.Extent#FULL} or
+     * {@link Operand.Extent#HEADS} and storage {@link Operand.Storage#DATA}, and so has the first
+     * output, which may be computed in place of it.
      *
      * @return the operands
      */

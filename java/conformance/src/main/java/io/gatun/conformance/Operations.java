@@ -1,13 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.gatun.conformance;
 
+import io.gatun.NormKind;
 import java.util.List;
 import java.util.Optional;
 
 /** Every operation that Gatun computes. */
 public final class Operations {
     private static final List<Operation> ALL =
-            List.of(new LayerNormForward(), new RmsNormForward());
+            List.of(
+                    new LayerNormForward(),
+                    new RmsNormForward(),
+                    new NormBackward(NormKind.LAYER),
+                    new NormBackward(NormKind.RMS),
+                    new ResidualForward(ResidualForward.Form.ADD_NORM),
+                    new ResidualBackward(ResidualForward.Form.ADD_NORM),
+                    new ResidualForward(ResidualForward.Form.NORM_ADD),
+                    new ResidualBackward(ResidualForward.Form.NORM_ADD),
+                    new ResidualForward(ResidualForward.Form.NORM_ADD_NORM),
+                    new ResidualBackward(ResidualForward.Form.NORM_ADD_NORM),
+                    new HeadNorm.Forward(),
+                    new HeadNorm.Backward(),
+                    new WeightOperation.ZeroMean(),
+                    new WeightOperation.Fold());
 
     private Operations() {}
 

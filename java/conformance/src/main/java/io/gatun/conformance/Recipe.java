@@ -19,8 +19,23 @@ record Recipe(
         boolean parametersInDataType,
         Set<String> outputs,
         Memory memory,
-        boolean inPlace,
+        Map<String, String> places,
+        Set<String> derived,
         double boundFactor) {
+
+    /** A recipe that computes into memory of its own, on the heap. */
+    static Recipe plain(Operation operation, Map<String, Values> inputs, Set<String> outputs) {
+        return new Recipe(
+                "plain",
+                inputs,
+                Settings.defaults(operation.settings()),
+                false,
+                outputs,
+                Memory.HEAP,
+                Map.of(),
+                Set.of(),
+                1);
+    }
 
     Recipe named(String newName) {
         return new Recipe(
@@ -30,7 +45,8 @@ record Recipe(
                 parametersInDataType,
                 outputs,
                 memory,
-                inPlace,
+                places,
+                derived,
                 boundFactor);
     }
 
@@ -44,19 +60,30 @@ record Recipe(
                 parametersInDataType,
                 outputs,
                 memory,
-                inPlace,
+                places,
+                derived,
                 boundFactor);
     }
 
     Recipe without(String... absent) {
         Map<String, Values> changed = new LinkedHashMap<>(inputs);
         Set<String> fewer = new LinkedHashSet<>(outputs);
+        Set<String> given = new LinkedHashSet<>(derived);
         for (String each : absent) {
             changed.remove(each);
             fewer.remove(each);
+            given.remove(each);
         }
         return new Recipe(
-                name, changed, settings, parametersInDataType, fewer, memory, inPlace, boundFactor);
+                name,
+                changed,
+                settings,
+                parametersInDataType,
+                fewer,
+                memory,
+                places,
+                given,
+                boundFactor);
     }
 
     Recipe withOutputs(String... more) {
@@ -69,7 +96,8 @@ record Recipe(
                 parametersInDataType,
                 changed,
                 memory,
-                inPlace,
+                places,
+                derived,
                 boundFactor);
     }
 
@@ -81,56 +109,111 @@ record Recipe(
                 parametersInDataType,
                 outputs,
                 memory,
-                inPlace,
+                places,
+                derived,
                 boundFactor);
     }
 
     Recipe withParametersInDataType() {
-        return new Recipe(name, inputs, settings, true, outputs, memory, inPlace, boundFactor);
+        return new Recipe(
+                name, inputs, settings, true, outputs, memory, places, derived, boundFactor);
     }
 
     Recipe on(Memory where) {
         return new Recipe(
-                name, inputs, settings, parametersInDataType, outputs, where, inPlace, boundFactor);
+                name,
+                inputs,
+                settings,
+                parametersInDataType,
+                outputs,
+                where,
+                places,
+                derived,
+                boundFactor);
     }
 
-    Recipe computedInPlace() {
+    /** The first output takes the place of the first input. */
+    Recipe computedInPlace(Operation operation) {
+        return inPlaceOf(Call.firstOutput(operation), operation.operands().getFirst().name());
+    }
+
+    /** An output takes the place of an input. */
+    Recipe inPlaceOf(String output, String input) {
+        Map<String, String> changed = new LinkedHashMap<>(places);
+        changed.put(output, input);
         return new Recipe(
-                name, inputs, settings, parametersInDataType, outputs, memory, true, boundFactor);
+                name,
+                inputs,
+                settings,
+                parametersInDataType,
+                outputs,
+                memory,
+                changed,
+                derived,
+                boundFactor);
+    }
+
+    /** Inputs that the operation works out from others. */
+    Recipe withDerived(String... names) {
+        Set<String> changed = new LinkedHashSet<>(derived);
+        changed.addAll(List.of(names));
+        return new Recipe(
+                name,
+                inputs,
+                settings,
+                parametersInDataType,
+                outputs,
+                memory,
+                places,
+                changed,
+                boundFactor);
     }
 
     /** Where one rounding more is part of the operation. */
     Recipe withBoundFactor(double factor) {
         return new Recipe(
-                name, inputs, settings, parametersInDataType, outputs, memory, inPlace, factor);
+                name,
+                inputs,
+                settings,
+                parametersInDataType,
+                outputs,
+                memory,
+                places,
+                derived,
+                factor);
     }
 
     /** The call on one shape. */
-    Call call(Operation operation, DType dtype, int rows, int columns, long seed) {
+    Call call(PlannedOperation operation, DType dtype, int rows, int columns, long seed) {
         Map<String, float[]> values = new LinkedHashMap<>();
+        Call call =
+                new Call(
+                        operation,
+                        dtype,
+                        parametersInDataType ? dtype : DType.F32,
+                        rows,
+                        columns,
+                        values,
+                        outputs,
+                        settings);
         for (Operand operand : operation.operands()) {
             Values source = inputs.get(operand.name());
-            if (source == null) {
-                continue;
+            if (source != null) {
+                // Each head is a row of its own.
+                int valueRows = call.rowsOf(operand) * call.headsOf(operand);
+                int valueColumns = call.columnsOf(operand) / call.headsOf(operand);
+                float[] array = new float[valueRows * valueColumns];
+                source.fill(
+                        array,
+                        valueRows,
+                        valueColumns,
+                        new Values.Source(seed + operand.name().hashCode()));
+                values.put(operand.name(), array);
             }
-            int valueRows = operand.extent() == Operand.Extent.FULL ? rows : 1;
-            int valueColumns = operand.extent() == Operand.Extent.ROWS ? rows : columns;
-            float[] array = new float[valueRows * valueColumns];
-            source.fill(
-                    array,
-                    valueRows,
-                    valueColumns,
-                    new Values.Source(seed + operand.name().hashCode()));
-            values.put(operand.name(), array);
         }
-        return new Call(
-                operation,
-                dtype,
-                parametersInDataType ? dtype : DType.F32,
-                rows,
-                columns,
-                values,
-                outputs,
-                settings);
+        if (!derived.isEmpty()) {
+            operation.derive(call, derived, values);
+        }
+        return call;
     }
 }

@@ -14,36 +14,11 @@ final class RmsNormForward extends NormOperation {
 
     private static final List<Operand> OPERANDS =
             List.of(
-                    new Operand(
-                            "x",
-                            Operand.Role.INPUT,
-                            Operand.Extent.FULL,
-                            Operand.Storage.DATA,
-                            "input"),
-                    new Operand(
-                            "gamma",
-                            Operand.Role.OPTIONAL_INPUT,
-                            Operand.Extent.COLUMNS,
-                            Operand.Storage.PARAMETER,
-                            "factor of each column"),
-                    new Operand(
-                            "beta",
-                            Operand.Role.OPTIONAL_INPUT,
-                            Operand.Extent.COLUMNS,
-                            Operand.Storage.PARAMETER,
-                            "added to each column"),
-                    new Operand(
-                            "y",
-                            Operand.Role.OUTPUT,
-                            Operand.Extent.FULL,
-                            Operand.Storage.DATA,
-                            "result"),
-                    new Operand(
-                            "rstd",
-                            Operand.Role.OPTIONAL_OUTPUT,
-                            Operand.Extent.ROWS,
-                            Operand.Storage.STATISTIC,
-                            "scale of each row"));
+                    Operand.input("x", "input"),
+                    Operand.parameter("gamma", "factor of each column"),
+                    Operand.parameter("beta", "added to each column"),
+                    Operand.output("y", "result"),
+                    Operand.statistic("rstd", "scale of each row"));
 
     @Override
     public String name() {

@@ -7,14 +7,18 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.DType;
 import io.gatun.Device;
+import io.gatun.NormKind;
 import io.gatun.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * A suite that passes proves nothing unless it fails on wrong results: here each kind of them must
@@ -23,19 +27,25 @@ import org.junit.jupiter.params.provider.EnumSource;
 final class DetectionTest {
     private static final String PATH = "layer_norm/forward/%s/33x16/%s";
 
-    /** LayerNorm whose result is tampered with, on the device under test only. */
-    private static final class Tampered extends NormOperation {
-        private final LayerNormForward genuine = new LayerNormForward();
+    /** An operation whose result is tampered with, on the device under test only. */
+    private static final class Tampered extends PlannedOperation {
+        private final PlannedOperation genuine;
         private final BiConsumer<Arguments, Runnable> tampering;
         private boolean reference = true;
 
-        Tampered(BiConsumer<Arguments, Runnable> tampering) {
+        Tampered(PlannedOperation genuine, BiConsumer<Arguments, Runnable> tampering) {
+            this.genuine = genuine;
             this.tampering = tampering;
         }
 
         @Override
         public String name() {
             return genuine.name();
+        }
+
+        @Override
+        public Direction direction() {
+            return genuine.direction();
         }
 
         @Override
@@ -65,24 +75,177 @@ final class DetectionTest {
         }
 
         @Override
-        String[] statisticsNames() {
-            return genuine.statisticsNames();
+        Recipe plain() {
+            return genuine.plain();
         }
 
         @Override
-        List<Recipe> ownRecipes(Recipe plain, DType dtype, int columns) {
-            return genuine.ownRecipes(plain, dtype, columns);
+        List<Recipe> recipes(DType dtype, int columns) {
+            return genuine.recipes(dtype, columns);
         }
 
         @Override
-        List<Check> ownProperties(DType dtype, double bound) {
+        List<Check> properties(DType dtype, double bound) {
             return List.of();
         }
+
+        @Override
+        Tolerances tolerances(Call call) {
+            return genuine.tolerances(call);
+        }
+
+        @Override
+        Map<String, float[]> expected(
+                Call call, Map<String, float[]> expected, Map<String, float[]> actual) {
+            return genuine.expected(call, expected, actual);
+        }
+
+        @Override
+        void derive(Call call, Set<String> names, Map<String, float[]> values) {
+            genuine.derive(call, names, values);
+        }
+
+        @Override
+        int heads(Operand operand) {
+            return genuine.heads(operand);
+        }
+
+        @Override
+        Plan plan() {
+            return genuine.plan();
+        }
+    }
+
+    static List<PlannedOperation> operations() {
+        return Operations.all().stream().map(PlannedOperation.class::cast).toList();
+    }
+
+    /** The plain recipe of an operation on a small shape. */
+    private static CheckResult run(
+            PlannedOperation genuine, DType dtype, BiConsumer<Arguments, Runnable> tampering) {
+        Operation operation = new Tampered(genuine, tampering);
+        Check check =
+                operation.checks(CaseFile.load(operation.function()), dtype).stream()
+                        .filter(c -> c.name().equals("plain") && c.shape().matches("[2-9]\\d?x.*"))
+                        .findFirst()
+                        .orElseThrow();
+        return Suite.result(check, Suite.prepare(check, 7), Device.reference(), 7);
+    }
+
+    private static boolean hasType(PlannedOperation operation, DType dtype) {
+        return CaseFile.load(operation.function()).bounds().containsKey(dtype);
+    }
+
+    @ParameterizedTest
+    @MethodSource("operations")
+    void genuineResultsOfEveryOperationPass(PlannedOperation operation) {
+        for (DType dtype : DType.values()) {
+            if (hasType(operation, dtype)) {
+                assertEquals(
+                        null,
+                        run(operation, dtype, (arguments, genuine) -> genuine.run()).failure());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("operations")
+    void oneWrongElementOfAnyOutputIsCaught(PlannedOperation operation) {
+        for (Operand output : operation.operands()) {
+            if (output.role().isInput()) {
+                continue;
+            }
+            for (DType dtype : DType.values()) {
+                if (!hasType(operation, dtype)) {
+                    continue;
+                }
+                boolean wide = dtype == DType.F32 || output.storage() == Operand.Storage.STATISTIC;
+                String name = output.name();
+                CheckResult result =
+                        run(
+                                operation,
+                                dtype,
+                                after(
+                                        a -> {
+                                            Tensor tensor = a.tensor(name);
+                                            long[] last = tensor.shape();
+                                            for (int i = 0; i < last.length; i++) {
+                                                last[i]--;
+                                            }
+                                            float value = tensor.get(last);
+                                            tensor.set(
+                                                    wide
+                                                            ? value + 0.001f * (1 + Math.abs(value))
+                                                            : dtype.toFloat(
+                                                                    (short)
+                                                                            (dtype.fromFloat(value)
+                                                                                    + 3)),
+                                                    last);
+                                        }));
+                assertCaught(result, name + "[", "expected", "bound");
+                assertCaught(
+                        run(
+                                operation,
+                                dtype,
+                                after(a -> a.tensor(name).segment().fill((byte) 0xff))),
+                        name + "[");
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("operations")
+    void aWriteIntoAnyInputIsCaught(PlannedOperation operation) {
+        Recipe plain = operation.plain();
+        for (String name : plain.inputs().keySet()) {
+            assertCaught(
+                    run(
+                            operation,
+                            DType.F32,
+                            after(
+                                    a -> {
+                                        Tensor input = a.tensor(name);
+                                        input.set(1234, new long[input.rank()]);
+                                    })),
+                    name + ": the call changed the input");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("operations")
+    void missingResultsOfEveryOperationAreCaught(PlannedOperation operation) {
+        assertCaught(run(operation, DType.F32, (arguments, genuine) -> {}), "got NaN");
+    }
+
+    /** A gradient that is wrong in the same way on every device. */
+    @Test
+    void finiteDifferencesCatchAWrongFormula() {
+        NormBackward wrong =
+                new NormBackward(NormKind.LAYER) {
+                    @Override
+                    public void run(Arguments arguments) {
+                        super.run(arguments);
+                        Tensor dx = arguments.tensor("dx");
+                        float[] values = dx.toFloatArray();
+                        for (int i = 0; i < values.length; i++) {
+                            values[i] *= 1 + 1e-4f;
+                        }
+                        dx.copyFrom(values);
+                    }
+                };
+        Check check =
+                wrong.properties(DType.F32, 4).stream()
+                        .filter(c -> c.name().equals("finite-differences"))
+                        .findFirst()
+                        .orElseThrow();
+        assertCaught(
+                Suite.result(check, Suite.prepare(check, 7), Device.reference(), 7),
+                "to be the difference");
     }
 
     private static CheckResult run(
             DType dtype, String name, BiConsumer<Arguments, Runnable> tampering) {
-        Operation operation = new Tampered(tampering);
+        Operation operation = new Tampered(new LayerNormForward(), tampering);
         String path = String.format(PATH, ErrorMeasure.label(dtype), name);
         Check check =
                 operation.checks(CaseFile.load("layer_norm"), dtype).stream()

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gatun;
+
+import io.gatun.bindings.CoreFunctions;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * How operations on rows reach the native library once the plain call on off-heap memory is not the
+ * answer: in pieces where a tensor is on the heap, and once more for the sentence that says why a
+ * call failed. Operations make the plain call themselves, so that it makes no garbage.
+ */
+final class RowCalls {
+    /** Rows of a backward pass that one call may begin and end at: what the library demands. */
+    private static final long BACKWARD_PIECE_ROWS = 4;
+
+    private final NativeContext context;
+    private final HeapCalls heapCalls;
+
+    RowCalls(NativeContext context) {
+        this.context = context;
+        this.heapCalls = HeapCalls.ofRowKernels(context.isa());
+    }
+
+    /** An operation on some of its rows, whose results do not depend on other rows. */
+    @FunctionalInterface
+    interface Forward {
+        int call(
+                boolean critical,
+                MemorySegment context,
+                long row,
+                long rows,
+                MemorySegment message,
+                long messageBytes);
+    }
+
+    /**
+     * A part of a backward pass. {@code touched} says whether it works on rows; the gradients of
+     * parameters are for the last part alone.
+     */
+    @FunctionalInterface
+    interface Backward {
+        int call(
+                boolean critical,
+                MemorySegment context,
+                boolean touched,
+                MemorySegment gradient1,
+                MemorySegment gradient2,
+                MemorySegment gradient3,
+                MemorySegment gradient4,
+                long rowBegin,
+                long rowEnd,
+                MemorySegment scratch,
+                long scratchBytes,
+                MemorySegment message,
+                long messageBytes);
+    }
+
+    /** One native call. */
+    @FunctionalInterface
+    private interface Call {
+        int call(MemorySegment message, long messageBytes);
+    }
+
+    /** Calls, and where that fails once more, for the sentence that says why. */
+    private static void require(Call call) {
+        if (call.call(MemorySegment.NULL, 0) != NativeStatus.OK) {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment message = arena.allocate(NativeStatus.MESSAGE_BYTES);
+                int status = call.call(message, NativeStatus.MESSAGE_BYTES);
+                NativeStatus.requireOk(status, message.getString(0));
+            }
+        }
+    }
+
+    /**
+     * Whether a row may be used where it is.
+     *
+     * @param elements of one row
+     * @param cost how many times as long an element takes as one of a plain normalization
+     */
+    boolean fits(long elements, long cost) {
+        return elements <= heapCalls.rowElements() / cost;
+    }
+
+    /** Whether the least part of a backward pass may be used where it is. */
+    boolean fitsBackward(long rows, long elements, long cost) {
+        return fits(elements, cost * Math.min(BACKWARD_PIECE_ROWS, Math.max(rows, 1)));
+    }
+
+    /**
+     * An operation on the heap, whose rows fit; or one off-heap that failed, for the sentence that
+     * says why.
+     */
+    void forward(boolean heap, long rows, long elements, long cost, Forward forward) {
+        if (!heap) {
+            require(
+                    (text, textBytes) ->
+                            forward.call(false, context.threaded(), 0, rows, text, textBytes));
+            return;
+        }
+        long pieceRows = pieceRows(elements, cost);
+        MemorySegment caller = context.callerOnly();
+        for (long row = 0; row < rows; row += pieceRows) {
+            long first = row;
+            long count = Math.min(pieceRows, rows - row);
+            require((text, textBytes) -> forward.call(true, caller, first, count, text, textBytes));
+            // Without a plain call in it, compiled code may run a loop of critical calls without
+            // ever stopping at a safepoint; the loop may be the caller's, so the last piece counts
+            // as well.
+            CoreFunctions.noOp();
+        }
+    }
+
+    /**
+     * A backward pass on the heap, whose least parts fit; or one off-heap that failed, for the
+     * sentence that says why. Gradients of parameters on the heap are summed off-heap, by a last,
+     * plain call.
+     *
+     * @param scratchBytes what the pass needs for gradients of parameters; 0 where it has none
+     */
+    void backward(
+            boolean heap,
+            long rows,
+            long elements,
+            long cost,
+            long scratchBytes,
+            Tensor gradient1,
+            Tensor gradient2,
+            Tensor gradient3,
+            Tensor gradient4,
+            Backward backward) {
+        long at1 = NativeOperands.align(scratchBytes);
+        long at2 = at1 + stagedBytes(gradient1);
+        long at3 = at2 + stagedBytes(gradient2);
+        long at4 = at3 + stagedBytes(gradient3);
+        ScratchPool.Slab slab = context.scratch().borrowUnlessEmpty(at4 + stagedBytes(gradient4));
+        try {
+            MemorySegment scratch =
+                    scratchBytes == 0 ? MemorySegment.NULL : slab.memory().asSlice(0, scratchBytes);
+            if (heap) {
+                pieces(rows, elements, cost, scratch, scratchBytes, backward);
+            }
+            boolean gradients =
+                    gradient1 != null
+                            || gradient2 != null
+                            || gradient3 != null
+                            || gradient4 != null;
+            if (!heap || gradients) {
+                MemorySegment sum1 = sum(gradient1, slab, at1);
+                MemorySegment sum2 = sum(gradient2, slab, at2);
+                MemorySegment sum3 = sum(gradient3, slab, at3);
+                MemorySegment sum4 = sum(gradient4, slab, at4);
+                long begin = heap ? rows : 0;
+                require(
+                        (text, textBytes) ->
+                                backward.call(
+                                        false,
+                                        context.threaded(),
+                                        !heap,
+                                        sum1,
+                                        sum2,
+                                        sum3,
+                                        sum4,
+                                        begin,
+                                        rows,
+                                        scratch,
+                                        scratchBytes,
+                                        text,
+                                        textBytes));
+                unstage(sum1, gradient1);
+                unstage(sum2, gradient2);
+                unstage(sum3, gradient3);
+                unstage(sum4, gradient4);
+            }
+        } finally {
+            context.scratch().giveBackUnlessEmpty(slab);
+        }
+    }
+
+    private void pieces(
+            long rows,
+            long elements,
+            long cost,
+            MemorySegment scratch,
+            long scratchBytes,
+            Backward backward) {
+        long some = pieceRows(elements, cost);
+        long pieceRows = Math.max(some - some % BACKWARD_PIECE_ROWS, BACKWARD_PIECE_ROWS);
+        MemorySegment none = MemorySegment.NULL;
+        MemorySegment caller = context.callerOnly();
+        for (long row = 0; row < rows; row += pieceRows) {
+            long begin = row;
+            long end = Math.min(row + pieceRows, rows);
+            require(
+                    (text, textBytes) ->
+                            backward.call(
+                                    true,
+                                    caller,
+                                    true,
+                                    none,
+                                    none,
+                                    none,
+                                    none,
+                                    begin,
+                                    end,
+                                    scratch,
+                                    scratchBytes,
+                                    text,
+                                    textBytes));
+            // As in the forward pass.
+            CoreFunctions.noOp();
+        }
+    }
+
+    private long pieceRows(long elements, long cost) {
+        return heapCalls.pieceRows(Math.max(elements, 1) * cost);
+    }
+
+    private static long stagedBytes(Tensor gradient) {
+        return NativeOperands.onHeap(gradient)
+                ? NativeOperands.align(gradient.operand.byteSize())
+                : 0;
+    }
+
+    private static MemorySegment sum(Tensor gradient, ScratchPool.Slab slab, long offset) {
+        return NativeOperands.onHeap(gradient)
+                ? slab.memory().asSlice(offset, gradient.operand.byteSize())
+                : NativeOperands.operand(gradient);
+    }
+
+    private static void unstage(MemorySegment sum, Tensor gradient) {
+        if (NativeOperands.onHeap(gradient)) {
+            NativeOperands.copy(sum, gradient.operand);
+        }
+    }
+
+    /** Off-heap stand-ins for the tensors of a call on rows that are too long for the heap. */
+    Staging stage(long row, long rows) {
+        return new Staging(context.scratch(), row, rows);
+    }
+}
