@@ -41,7 +41,7 @@ struct worker {
 };
 
 struct gatun_limit {
-    int reads, writes, threads, candidates;
+    int reads, writes, in_place, threads, candidates;
     size_t lines; /* of each stream */
     char *memory, *mapping;
     size_t mapping_bytes;
@@ -83,7 +83,8 @@ static void run_part(struct gatun_limit *limit, int thread) {
     for (int r = 0; r < limit->reads; r++)
         part.in[r] = limit->memory + (size_t)r * distance + first * LIMIT_LINE;
     for (int w = 0; w < limit->writes; w++)
-        part.out[w] = limit->memory + (size_t)(limit->reads + w) * distance + first * LIMIT_LINE;
+        part.out[w] =
+            limit->memory + (size_t)((limit->in_place ? 0 : limit->reads) + w) * distance + first * LIMIT_LINE;
     limit_kernel *const kernel = limit->kernels[c->variant];
     int sum = 0;
     for (long long i = 0; i < limit->calls; i++)
@@ -174,6 +175,7 @@ static void add_candidates(struct gatun_limit *limit, enum limit_variant variant
             c->variant = variant;
             c->padding = paddings[p];
             c->skew_lines = skews[s];
+            const char *place = limit->in_place ? "-in-place" : "";
             if (limit->writes == 0 && limit->reads == 1)
                 snprintf(c->name, sizeof c->name, "read%s", suffix);
             else if (limit->writes == 0)
@@ -181,11 +183,11 @@ static void add_candidates(struct gatun_limit *limit, enum limit_variant variant
             else if (limit->reads == 0)
                 snprintf(c->name, sizeof c->name, "fill%s", suffix);
             else if (limit->reads == 1 && limit->writes == 1)
-                snprintf(c->name, sizeof c->name, "copy%s", suffix);
+                snprintf(c->name, sizeof c->name, "copy%s%s", place, suffix);
             else if (limit->reads == 2 && limit->writes == 1)
-                snprintf(c->name, sizeof c->name, "triad%s", suffix);
+                snprintf(c->name, sizeof c->name, "triad%s%s", place, suffix);
             else
-                snprintf(c->name, sizeof c->name, "%dr%dw%s", limit->reads, limit->writes, suffix);
+                snprintf(c->name, sizeof c->name, "%dr%dw%s%s", limit->reads, limit->writes, place, suffix);
         }
     }
 }
@@ -203,19 +205,25 @@ static limit_kernel *const *choose_kernels(int isa) {
     return limit_kernels_baseline;
 }
 
-static int is_shape(int reads, int writes) {
 #define SHAPE_TEST(READS, WRITES) (reads == READS && writes == WRITES) ||
+
+static int is_shape(int reads, int writes) {
     return LIMIT_SHAPES(SHAPE_TEST) 0;
 }
 
-gatun_limit *gatun_limit_create(int reads, int writes, long long bytes, int threads, int isa) {
-    if (!is_shape(reads, writes) || bytes <= 0 || threads < 1 || threads > MAX_THREADS)
+static int is_run_shape(int reads, int writes) {
+    return LIMIT_RUN_SHAPES(SHAPE_TEST) 0;
+}
+
+gatun_limit *gatun_limit_create(int reads, int writes, int in_place, long long bytes, int threads, int isa) {
+    if (!is_shape(reads, writes) || (in_place && writes > reads) || bytes <= 0 || threads < 1 || threads > MAX_THREADS)
         return NULL;
     struct gatun_limit *limit = calloc(1, sizeof *limit);
     if (limit == NULL)
         return NULL;
     limit->reads = reads;
     limit->writes = writes;
+    limit->in_place = in_place;
     limit->threads = threads;
     limit->lines = ((size_t)bytes + LIMIT_LINE - 1) / LIMIT_LINE;
     limit->kernels = choose_kernels(isa);
@@ -223,17 +231,21 @@ gatun_limit *gatun_limit_create(int reads, int writes, long long bytes, int thre
     pthread_cond_init(&limit->wake, NULL);
     add_candidates(limit, LIMIT_PLAIN, "");
     add_candidates(limit, LIMIT_PREFETCH, "-prefetch");
+    if (is_run_shape(reads, writes))
+        add_candidates(limit, LIMIT_RUNS, "-runs");
 #if defined(__x86_64__)
     if (writes > 0) {
         add_candidates(limit, LIMIT_NON_TEMPORAL, "-nt");
         add_candidates(limit, LIMIT_NON_TEMPORAL_PREFETCH, "-nt-prefetch");
+        if (is_run_shape(reads, writes))
+            add_candidates(limit, LIMIT_NON_TEMPORAL_RUNS, "-nt-runs");
     }
 #endif
 
     size_t padding = 0;
     for (size_t p = 0; p < sizeof paddings / sizeof paddings[0]; p++)
         padding = paddings[p] > padding ? paddings[p] : padding;
-    const size_t used = (size_t)(reads + writes) * (limit->lines * LIMIT_LINE + padding);
+    const size_t used = (size_t)(in_place ? reads : reads + writes) * (limit->lines * LIMIT_LINE + padding);
     limit->mapping_bytes = used + HUGE_PAGE;
     limit->mapping = mmap(NULL, limit->mapping_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (limit->mapping == MAP_FAILED) {

@@ -53,7 +53,8 @@ enum {
     VECTORS = LIMIT_LINE / (int)sizeof(vector), /* of a cache line */
     PLACES = 4,
     UNROLL = 4,
-    AHEAD = 2048 /* bytes by which each place is prefetched */
+    AHEAD = 2048,  /* bytes by which each place is prefetched */
+    RUN_LINES = 64 /* of one stream, before the next stream has its turn */
 };
 
 /* Copies of the pointers, which the compiler can keep in registers since nothing else has their address. */
@@ -156,6 +157,37 @@ INLINE int move_four_places(int reads, int writes, int stream, const struct limi
     return low_of_sums(sum, PLACES * VECTORS);
 }
 
+/* A stream at a time, with a run of sums between them in the innermost cache. */
+INLINE int move_in_runs(int reads, int writes, int stream, const struct limit_part *part) {
+    const struct pointers p = copy_pointers(reads, writes, part);
+    _Alignas(LIMIT_LINE) char run[RUN_LINES * LIMIT_LINE];
+    for (size_t begin = 0; begin < part->lines; begin += RUN_LINES) {
+        const size_t lines = part->lines - begin < RUN_LINES ? part->lines - begin : RUN_LINES;
+        const size_t bytes = lines * LIMIT_LINE, from = begin * LIMIT_LINE;
+#pragma GCC unroll 4
+        for (int r = 0; r < reads; r++) {
+            for (size_t at = 0; at < bytes; at += sizeof(vector)) {
+                if (at % LIMIT_LINE == 0)
+                    __builtin_prefetch(p.in[r] + from + at + sizeof run, 0, 3);
+                const vector value = LOAD(p.in[r] + from + at);
+                STORE(run + at, r > 0 ? ADD(LOAD(run + at), value) : value);
+            }
+        }
+#pragma GCC unroll 4
+        for (int w = 0; w < writes; w++) {
+            for (size_t at = 0; at < bytes; at += sizeof(vector)) {
+                if (stream)
+                    STREAM(p.out[w] + from + at, LOAD(run + at));
+                else
+                    STORE(p.out[w] + from + at, LOAD(run + at));
+            }
+        }
+    }
+    if (stream)
+        FENCE();
+    return LOW(LOAD(run));
+}
+
 #define CASE_OF_SHAPE(FUNCTION, STREAMED, READS, WRITES) \
     if (part->reads == READS && part->writes == WRITES)  \
         return FUNCTION(READS, WRITES, STREAMED, part);
@@ -163,6 +195,8 @@ INLINE int move_four_places(int reads, int writes, int stream, const struct limi
 #define NON_TEMPORAL_CASE(READS, WRITES) CASE_OF_SHAPE(move_in_order, 1, READS, WRITES)
 #define PREFETCH_CASE(READS, WRITES) CASE_OF_SHAPE(move_four_places, 0, READS, WRITES)
 #define NON_TEMPORAL_PREFETCH_CASE(READS, WRITES) CASE_OF_SHAPE(move_four_places, 1, READS, WRITES)
+#define RUNS_CASE(READS, WRITES) CASE_OF_SHAPE(move_in_runs, 0, READS, WRITES)
+#define NON_TEMPORAL_RUNS_CASE(READS, WRITES) CASE_OF_SHAPE(move_in_runs, 1, READS, WRITES)
 
 static int plain(const struct limit_part *part) {
     LIMIT_SHAPES(PLAIN_CASE)
@@ -184,4 +218,15 @@ static int non_temporal_prefetch(const struct limit_part *part) {
     return 0;
 }
 
-limit_kernel *const LIMIT_TABLE[LIMIT_VARIANTS] = {plain, non_temporal, prefetch, non_temporal_prefetch};
+static int runs(const struct limit_part *part) {
+    LIMIT_RUN_SHAPES(RUNS_CASE)
+    return 0;
+}
+
+static int non_temporal_runs(const struct limit_part *part) {
+    LIMIT_RUN_SHAPES(NON_TEMPORAL_RUNS_CASE)
+    return 0;
+}
+
+limit_kernel *const LIMIT_TABLE[LIMIT_VARIANTS] = {plain, non_temporal,     prefetch, non_temporal_prefetch,
+                                                   runs,  non_temporal_runs};

@@ -7,7 +7,15 @@
 
 enum { LIMIT_LINE = 64, LIMIT_STREAMS = 4 };
 
-enum limit_variant { LIMIT_PLAIN, LIMIT_NON_TEMPORAL, LIMIT_PREFETCH, LIMIT_NON_TEMPORAL_PREFETCH, LIMIT_VARIANTS };
+enum limit_variant {
+    LIMIT_PLAIN,
+    LIMIT_NON_TEMPORAL,
+    LIMIT_PREFETCH,
+    LIMIT_NON_TEMPORAL_PREFETCH,
+    LIMIT_RUNS,
+    LIMIT_NON_TEMPORAL_RUNS,
+    LIMIT_VARIANTS
+};
 
 /* The part of the streams that one thread moves. */
 struct limit_part {
@@ -21,8 +29,9 @@ struct limit_part {
 /* Moves one part; the return value only keeps the reads alive. */
 typedef int limit_kernel(const struct limit_part *part);
 
-/* The combinations of reads and writes that are built. */
-#define LIMIT_SHAPES(X) X(1, 0) X(2, 0) X(0, 1) X(1, 1) X(2, 1) X(3, 1) X(1, 2) X(2, 2) X(3, 2)
+/* The combinations of reads and writes that are built; those of several streams can move them one after the other. */
+#define LIMIT_RUN_SHAPES(X) X(2, 1) X(3, 1) X(1, 2) X(2, 2) X(3, 2) X(4, 2)
+#define LIMIT_SHAPES(X) X(1, 0) X(2, 0) X(0, 1) X(1, 1) LIMIT_RUN_SHAPES(X)
 
 extern limit_kernel *const limit_kernels_baseline[LIMIT_VARIANTS];
 #if defined(__x86_64__)

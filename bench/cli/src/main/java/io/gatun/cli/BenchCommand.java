@@ -29,8 +29,8 @@ import picocli.CommandLine.Spec;
                         + " program could use.",
         footer = {
             "",
-            "limit: the part of the copy limit, measured in the same run, that Gatun reaches. The columns after it say"
-                    + " how many times faster Gatun is.",
+            "limit: the part that Gatun reaches of what the fastest bare loop moves in the same run with as many streams,"
+                    + " such as a copy. The columns after it say how many times faster Gatun is.",
             "./gatun bench --peers builds with oneDNN, libtorch and ONNX Runtime beside it (several hundred megabytes"
                     + " from Maven Central, once).",
             "Exit code: 0, 1 if a kernel exceeds its error bound, 2 for a wrong command line."
@@ -148,7 +148,7 @@ final class BenchCommand implements Callable<Integer> {
             // 16-bit types have other peers than float32: the columns say which.
             shownPeers = names;
             out.printf(
-                    "%n%-12s %-9s %-5s %-18s %-8s %3s %12s %8s %6s %6s%s%n",
+                    "%n%-32s %-9s %-5s %-18s %-8s %3s %12s %8s %6s %6s%s%n",
                     "operation",
                     "direction",
                     "dtype",
@@ -162,7 +162,7 @@ final class BenchCommand implements Callable<Integer> {
                     names);
         }
         out.printf(
-                "%-12s %-9s %-5s %-18s %-8s %3d %12s %8.1f %6s %6.2f%s%s%n",
+                "%-32s %-9s %-5s %-18s %-8s %3d %12s %8.1f %6s %6.2f%s%s%n",
                 line.op(),
                 line.direction(),
                 line.dtype(),

@@ -45,13 +45,14 @@ public record BenchResults(
     /**
      * One case on one number of threads.
      *
-     * @param operation the operation
+     * @param operation the operation, with what distinguishes it from others of one function
      * @param direction forward or backward
      * @param dtype data type of input and output
      * @param shape the shape as {@code --only} writes it
      * @param isa instruction set level of Gatun's kernel
      * @param threads number of threads
      * @param bytes the least number of bytes to be moved
+     * @param flops the operations of the formula on all elements
      * @param limit what the limit moves: {@code copy}; null where it could not be measured
      * @param limitLoop the loop that was the limit, such as {@code copy-nt-prefetch}; or null
      * @param limitNs time in which the limit moves {@code bytes}; 0 where it could not be measured
@@ -66,6 +67,7 @@ public record BenchResults(
             String isa,
             int threads,
             long bytes,
+            long flops,
             String limit,
             String limitLoop,
             double limitNs,
@@ -134,7 +136,7 @@ public record BenchResults(
                     gatun().minNs(),
                     gatun().maxNs(),
                     bytes,
-                    null,
+                    flops,
                     limit,
                     Double.isNaN(fraction) ? null : fraction,
                     peers(),

@@ -29,21 +29,25 @@ final class BorderRun {
 
     private BorderRun() {}
 
-    static List<BenchResults.Border> run(String operation, NativeLimits limits, Sampler sampler) {
+    static List<BenchResults.Border> run(BenchOperation operation, NativeLimits limits, Sampler sampler) {
         List<BenchResults.Border> results = new ArrayList<>();
         try (Workload workload = Workload.of(operation, 1, COLUMNS);
                 NativeLimits.NativeCall fromC = limits.nativeCall(workload);
                 Pair pair = new Pair(workload)) {
-            Device device = workload.device();
+            boolean isLayerNorm = workload.has("beta");
             Operands offHeap =
-                    new Operands(workload.x(), workload.gamma(), workload.beta(), workload.y());
+                    new Operands(
+                            workload.tensor("x"),
+                            workload.tensor("gamma"),
+                            isLayerNorm ? workload.tensor("beta") : null,
+                            workload.tensor("y"));
+            HeapOperands arrays = new HeapOperands(workload);
             Operands heap =
                     new Operands(
-                            device.tensor(workload.xArray(), 1, COLUMNS),
-                            device.tensor(workload.gammaArray(), COLUMNS),
-                            device.tensor(workload.betaArray(), COLUMNS),
-                            device.tensor(new float[COLUMNS], 1, COLUMNS));
-            boolean isLayerNorm = workload.isLayerNorm();
+                            workload.tensor("x", arrays.array("x")),
+                            workload.tensor("gamma", arrays.array("gamma")),
+                            isLayerNorm ? workload.tensor("beta", arrays.array("beta")) : null,
+                            workload.tensor("y", arrays.array("y")));
             Sampler.Timed fromOffHeap =
                     calls ->
                             isLayerNorm
@@ -71,7 +75,7 @@ final class BorderRun {
                 Sampler.Samples s = samples.get(i);
                 results.add(
                         new BenchResults.Border(
-                                operation,
+                                operation.key(),
                                 "1x" + COLUMNS,
                                 ways.get(i),
                                 s.median(),
@@ -144,7 +148,7 @@ final class BorderRun {
         private volatile double otherNanos;
 
         Pair(Workload workload) {
-            isLayerNorm = workload.isLayerNorm();
+            isLayerNorm = workload.has("beta");
             mine = arrays(workload);
             others = arrays(workload);
             other = Thread.ofPlatform().daemon().name("border-pair").start(this::follow);
@@ -158,9 +162,11 @@ final class BorderRun {
                             device.allocate(DType.F32, COLUMNS),
                             device.allocate(DType.F32, COLUMNS),
                             device.allocate(DType.F32, 1, COLUMNS));
-            workload.x().copyTo(result.x);
-            workload.gamma().copyTo(result.gamma);
-            workload.beta().copyTo(result.beta);
+            workload.tensor("x").copyTo(result.x);
+            workload.tensor("gamma").copyTo(result.gamma);
+            if (workload.has("beta")) {
+                workload.tensor("beta").copyTo(result.beta);
+            }
             return result;
         }
 

@@ -2,23 +2,24 @@
 package io.gatun.bench;
 
 /**
- * One way to compute a normalization from a JVM program. Peers outside the JDK come through {@link
+ * One way to compute operations from a JVM program. Peers outside the JDK come through {@link
  * java.util.ServiceLoader} and exist in builds with the Maven profile {@code peers} only.
  * Constructing one loads no native library.
  */
 public interface Contender {
     /** A contender bound to a workload. */
     interface Run extends AutoCloseable {
-        /** Computes the whole output once. */
+        /** Computes all outputs once. */
         void call();
 
         /**
-         * The output of the last call.
+         * An output of the last call.
          *
-         * @return rows * yStride or, where the contender writes its own contiguous result, rows *
-         *     columns values
+         * @param name the array
+         * @return as many values as the array of the workload or, where the contender writes its
+         *     own contiguous result, as many as it has without gaps
          */
-        float[] output();
+        float[] output(String name);
 
         @Override
         void close();

@@ -23,9 +23,12 @@ public final class Contenders {
                         List.of(
                                 new GatunOffHeap(),
                                 new GatunHeap(),
-                                new VectorApi(),
-                                new VectorApiHeap(),
-                                new JavaLoops()));
+                                new GatunSeparately(),
+                                LoopContender.offHeap(
+                                        "Vector API", BenchOperation::segmentVectors),
+                                LoopContender.onHeap(
+                                        "Vector API float[]", BenchOperation::arrayVectors),
+                                LoopContender.onHeap("Java loops", BenchOperation::javaLoops)));
         ServiceLoader.load(Contender.class, Contenders.class.getClassLoader()).forEach(all::add);
         return List.copyOf(all);
     }

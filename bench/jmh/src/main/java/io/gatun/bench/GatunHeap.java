@@ -2,8 +2,6 @@
 package io.gatun.bench;
 
 import io.gatun.DType;
-import io.gatun.Device;
-import io.gatun.Tensor;
 
 /** Gatun on float arrays, without a copy. Such calls run on the calling thread only. */
 final class GatunHeap implements Contender {
@@ -19,19 +17,23 @@ final class GatunHeap implements Contender {
 
     @Override
     public Run prepare(Workload workload) {
-        Device device = workload.device();
-        int rows = workload.rows();
-        int columns = workload.columns();
-        float[] result = new float[rows * workload.yStride()];
-        Tensor x = device.tensor(workload.xArray(), rows, workload.xStride()).slice(1, 0, columns);
-        Tensor y = device.tensor(result, rows, workload.yStride()).slice(1, 0, columns);
-        Tensor gamma = device.tensor(workload.gammaArray(), columns);
-        Tensor beta = device.tensor(workload.betaArray(), columns);
-        return new GatunOffHeap.GatunRun(workload, x, gamma, beta, y) {
+        HeapOperands arrays = new HeapOperands(workload);
+        Runnable gatun =
+                workload.operation()
+                        .gatun(name -> workload.tensor(name, arrays.array(name)));
+        return new Run() {
             @Override
-            public float[] output() {
-                return result.clone();
+            public void call() {
+                gatun.run();
             }
+
+            @Override
+            public float[] output(String name) {
+                return arrays.array(name).clone();
+            }
+
+            @Override
+            public void close() {}
         };
     }
 }

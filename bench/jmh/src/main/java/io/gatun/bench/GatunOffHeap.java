@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.gatun.bench;
 
-import io.gatun.Normalization;
-import io.gatun.Tensor;
-
 /** Gatun on memory of its device. */
 final class GatunOffHeap implements Contender {
     @Override
@@ -18,41 +15,20 @@ final class GatunOffHeap implements Contender {
 
     @Override
     public Run prepare(Workload workload) {
-        return new GatunRun(
-                workload, workload.x(), workload.gamma(), workload.beta(), workload.y()) {
+        Runnable gatun = workload.operation().gatun(workload::tensor);
+        return new Run() {
             @Override
-            public float[] output() {
-                return workload.yArray();
+            public void call() {
+                gatun.run();
             }
+
+            @Override
+            public float[] output(String name) {
+                return workload.array(name);
+            }
+
+            @Override
+            public void close() {}
         };
-    }
-
-    /** Calls Gatun on tensors of any kind. */
-    abstract static class GatunRun implements Run {
-        private final boolean isLayerNorm;
-        private final Tensor x;
-        private final Tensor gamma;
-        private final Tensor beta;
-        private final Tensor y;
-
-        GatunRun(Workload workload, Tensor x, Tensor gamma, Tensor beta, Tensor y) {
-            isLayerNorm = workload.isLayerNorm();
-            this.x = x;
-            this.gamma = gamma;
-            this.beta = beta;
-            this.y = y;
-        }
-
-        @Override
-        public void call() {
-            if (isLayerNorm) {
-                Normalization.layerNorm(x, gamma, beta, Workload.EPS, y);
-            } else {
-                Normalization.rmsNorm(x, gamma, Workload.EPS, y);
-            }
-        }
-
-        @Override
-        public void close() {}
     }
 }

@@ -11,9 +11,11 @@ import io.gatun.conformance.Glob;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
 /** All measurements for one number of threads, in this JVM. */
 final class Measurement {
@@ -38,14 +40,15 @@ final class Measurement {
     private static final int WARM_UP_ROWS = 64;
     private static final int WARM_UP_COLUMNS = 515;
     private static final long LEAST_WARM_UP_CALLS = 400;
-    private static final List<String> OPERATIONS = List.of(Workload.LAYER_NORM, Workload.RMS_NORM);
+    /** Those whose accuracy and border are looked at, too. */
+    private static final List<String> PLAIN_NORMS = List.of("layer_norm", "rms_norm");
 
     private final BenchOptions options;
     private final int threads;
     private final Sampler sampler;
     private final Sink sink;
     private final List<Contender> contenders = new ArrayList<>(Contenders.all());
-    private final Map<Long, NativeLimits.Limit> limitOfBytes = new HashMap<>();
+    private final Map<Streams, NativeLimits.Limit> limits = new HashMap<>();
 
     private Measurement(BenchOptions options, int threads, Sink sink) {
         this.options = options;
@@ -68,9 +71,9 @@ final class Measurement {
     }
 
     private void run(boolean once) {
-        NativeLimits limits = null;
+        NativeLimits library = null;
         try {
-            limits = NativeLimits.load();
+            library = NativeLimits.load();
         } catch (IllegalStateException e) {
             sink.note("No limits: " + e.getMessage());
         }
@@ -78,13 +81,14 @@ final class Measurement {
             if (once) {
                 sink.machine(facts());
             }
-            warmUp();
-            timings(limits);
+            List<Planned> plan = plan();
+            warmUp(plan);
+            timings(plan, library);
             if (once) {
-                extras(limits);
+                extras(plan, library);
             }
         } finally {
-            limitOfBytes.values().forEach(NativeLimits.Limit::close);
+            limits.values().forEach(NativeLimits.Limit::close);
         }
     }
 
@@ -113,25 +117,32 @@ final class Measurement {
         }
     }
 
-    private void timings(NativeLimits limits) {
+    private List<Planned> plan() {
         Glob glob = new Glob(options.only());
-        String isa = isaName();
         List<Planned> plan = new ArrayList<>();
-        for (String operation : OPERATIONS) {
-            CaseFile file = CaseFile.load(operation);
-            for (DType dtype : DType.values()) {
+        for (BenchOperation operation : BenchOperations.all()) {
+            if (options.quick() && !operation.isQuick()) {
+                continue;
+            }
+            CaseFile file = CaseFile.load(operation.function());
+            for (DType dtype : file.bounds().keySet()) {
                 if (options.quick() && dtype == DType.F16) {
                     continue;
                 }
                 for (CaseFile.Case shape :
                         file.casesFor(options.quick() ? CaseFile.Use.QUICK : CaseFile.Use.BENCH)) {
-                    Planned planned = new Planned(file, dtype, shape);
+                    Planned planned = new Planned(operation, file, dtype, shape);
                     if (glob.matches(planned.path())) {
                         plan.add(planned);
                     }
                 }
             }
         }
+        return plan;
+    }
+
+    private void timings(List<Planned> plan, NativeLimits library) {
+        String isa = isaName();
         int done = 0;
         for (Planned planned : plan) {
             sink.progress(
@@ -143,17 +154,19 @@ final class Measurement {
                             planned.path(),
                             threads,
                             threads == 1 ? "" : "s"));
-            sink.timing(measure(planned, limits, isa));
+            sink.timing(measure(planned, library, isa));
         }
     }
 
     /** Lets the JIT compile every contender before the first case. */
-    private void warmUp() {
+    private void warmUp(List<Planned> plan) {
         sink.progress("warming up");
+        Set<BenchOperation> operations = new LinkedHashSet<>();
+        plan.forEach(planned -> operations.add(planned.operation()));
         List<Workload> workloads = new ArrayList<>();
         List<Contender.Run> runs = new ArrayList<>();
         try {
-            for (String operation : OPERATIONS) {
+            for (BenchOperation operation : operations) {
                 Workload workload =
                         new Workload(
                                 operation,
@@ -209,9 +222,21 @@ final class Measurement {
         }
     }
 
-    private record Planned(CaseFile file, DType dtype, CaseFile.Case shape) {
+    /** What a limit moves. */
+    private record Streams(int reads, int writes, boolean inPlace, long bytes) {
+        Streams(Workload workload) {
+            this(
+                    workload.operation().reads(),
+                    workload.operation().writes(),
+                    !workload.operation().inPlace().isEmpty(),
+                    workload.streamBytes());
+        }
+    }
+
+    private record Planned(
+            BenchOperation operation, CaseFile file, DType dtype, CaseFile.Case shape) {
         String path() {
-            return file.operation() + "/" + direction() + "/" + dtypeName() + "/" + shape.label();
+            return operation.key() + "/" + direction() + "/" + dtypeName() + "/" + shape.label();
         }
 
         String direction() {
@@ -223,12 +248,12 @@ final class Measurement {
         }
     }
 
-    private BenchResults.Timing measure(Planned planned, NativeLimits limits, String isa) {
+    private BenchResults.Timing measure(Planned planned, NativeLimits library, String isa) {
         CaseFile.Case shape = planned.shape();
         List<Contender.Run> runs = new ArrayList<>();
         try (Workload workload =
                 new Workload(
-                        planned.file().operation(),
+                        planned.operation(),
                         planned.dtype(),
                         shape.rows(),
                         shape.columns(),
@@ -238,21 +263,21 @@ final class Measurement {
                         options.isa())) {
             List<String> names = new ArrayList<>();
             List<Double> errors = new ArrayList<>();
-            double[] expected = workload.expected();
             for (Contender contender : List.copyOf(contenders)) {
                 if (contender.supports(workload)) {
                     Contender.Run run = prepare(contender, workload);
                     if (run != null) {
                         runs.add(run);
                         names.add(contender.name());
-                        workload.yMemory().fill((byte) 0);
                         run.call();
-                        errors.add(workload.error(run.output(), expected));
+                        errors.add(workload.error(run::output));
+                        workload.clearOutputs();
                     }
                 }
             }
             List<Sampler.Timed> timed = new ArrayList<>(runs.stream().map(Sampler::timed).toList());
-            NativeLimits.Limit limit = limits == null ? null : limit(limits, workload.bytes() / 2);
+            NativeLimits.Limit limit =
+                    library == null ? null : limit(library, new Streams(workload));
             if (limit != null) {
                 for (int candidate = 0; candidate < LIMIT_CANDIDATES; candidate++) {
                     int index = candidate;
@@ -279,13 +304,14 @@ final class Measurement {
                 }
             }
             return new BenchResults.Timing(
-                    planned.file().operation(),
+                    planned.operation().key(),
                     planned.direction(),
                     planned.dtypeName(),
                     shape.label(),
                     isa,
                     threads,
                     workload.bytes(),
+                    workload.flops(),
                     limit == null ? null : limit.name(),
                     limitLoop,
                     limitNs,
@@ -314,39 +340,42 @@ final class Measurement {
         }
     }
 
-    private NativeLimits.Limit limit(NativeLimits limits, long streamBytes) {
-        return limitOfBytes.computeIfAbsent(
-                streamBytes,
-                bytes -> limits.limit(1, 1, bytes, threads, options.quick() ? 0.5e6 : 2e6));
+    private NativeLimits.Limit limit(NativeLimits library, Streams streams) {
+        return limits.computeIfAbsent(
+                streams,
+                s ->
+                        library.limit(
+                                s.reads,
+                                s.writes,
+                                s.inPlace,
+                                s.bytes,
+                                threads,
+                                options.quick() ? 0.5e6 : 2e6));
     }
 
-    private void extras(NativeLimits limits) {
-        List<String> operations =
-                OPERATIONS.stream()
+    private void extras(List<Planned> plan, NativeLimits library) {
+        List<BenchOperation> operations =
+                PLAIN_NORMS.stream()
+                        .map(BenchOperations::named)
                         .filter(
                                 op ->
-                                        CaseFile.load(op).casesFor(CaseFile.Use.QUICK).stream()
+                                        plan.stream()
                                                 .anyMatch(
-                                                        c ->
-                                                                new Glob(options.only())
-                                                                        .matches(
-                                                                                new Planned(
-                                                                                                CaseFile
-                                                                                                        .load(
-                                                                                                                op),
-                                                                                                DType
-                                                                                                        .F32,
-                                                                                                c)
-                                                                                        .path())))
+                                                        planned ->
+                                                                planned.operation() == op
+                                                                        && planned.dtype()
+                                                                                == DType.F32))
                         .toList();
         sink.progress("accuracy on rows with a common offset");
         sink.accuracy(AccuracyRun.run(operations, contenders, options.quick() ? 2 : 10));
-        if (limits != null) {
-            for (String operation : operations) {
+        if (library != null) {
+            for (BenchOperation operation : operations) {
                 sink.progress("price of the border, " + operation);
                 sink.border(
                         BorderRun.run(
-                                operation, limits, Sampler.of(options.quick(), 1).withWarmUp(1e9)));
+                                operation,
+                                library,
+                                Sampler.of(options.quick(), 1).withWarmUp(1e9)));
             }
         }
     }

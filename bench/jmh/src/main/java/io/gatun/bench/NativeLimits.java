@@ -51,6 +51,7 @@ public final class NativeLimits {
                         ADDRESS,
                         JAVA_INT,
                         JAVA_INT,
+                        JAVA_INT,
                         JAVA_LONG,
                         JAVA_INT,
                         JAVA_INT);
@@ -142,15 +143,24 @@ public final class NativeLimits {
      *
      * @param reads streams that are read
      * @param writes streams that are written
+     * @param inPlace whether what is written is also what is read
      * @param bytes bytes of each stream
      * @param threads threads
      * @param sampleNanos least time of a calibration sample
      * @return the limit, to be closed
      */
-    public Limit limit(int reads, int writes, long bytes, int threads, double sampleNanos) {
+    public Limit limit(
+            int reads,
+            int writes,
+            boolean inPlace,
+            long bytes,
+            int threads,
+            double sampleNanos) {
         try {
             MemorySegment address =
-                    (MemorySegment) limitCreate.invokeExact(reads, writes, bytes, threads, NO_CAP);
+                    (MemorySegment)
+                            limitCreate.invokeExact(
+                                    reads, writes, inPlace ? 1 : 0, bytes, threads, NO_CAP);
             if (address.address() == 0) {
                 throw new IllegalStateException(
                         "limit: no memory or threads for "
@@ -164,8 +174,8 @@ public final class NativeLimits {
                                 + " threads");
             }
             limitCalibrate.invokeExact(address, sampleNanos);
-            return new Limit(
-                    address, reads == 1 && writes == 1 ? "copy" : reads + "r" + writes + "w");
+            String streams = reads == 1 && writes == 1 ? "copy" : reads + "r" + writes + "w";
+            return new Limit(address, inPlace ? streams + "-in-place" : streams);
         } catch (Throwable e) {
             throw rethrow(e);
         }
@@ -174,7 +184,7 @@ public final class NativeLimits {
     /**
      * A kernel of libgatun on the arrays of a workload, called from C.
      *
-     * @param workload the workload, which must stay open
+     * @param workload a workload of LayerNorm or RMSNorm, which must stay open
      * @return the call, to be closed
      */
     public NativeCall nativeCall(Workload workload) {
@@ -185,24 +195,24 @@ public final class NativeLimits {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment message = arena.allocate(MESSAGE_BYTES);
             MemorySegment beta =
-                    workload.isLayerNorm() ? workload.beta().segment() : MemorySegment.NULL;
+                    workload.has("beta") ? workload.memory("beta") : MemorySegment.NULL;
             MemorySegment address =
                     (MemorySegment)
                             callCreate.invokeExact(
                                     arena.allocateFrom(gatun.toString()),
-                                    arena.allocateFrom(workload.operation()),
+                                    arena.allocateFrom(workload.operation().function()),
                                     workload.dtype().ordinal(),
                                     NO_CAP,
                                     workload.threads(),
                                     (long) workload.rows(),
                                     (long) workload.columns(),
-                                    workload.xMemory(),
-                                    (long) workload.xStride(),
-                                    workload.gamma().segment(),
+                                    workload.memory("x"),
+                                    (long) workload.stride("x"),
+                                    workload.memory("gamma"),
                                     beta,
                                     Workload.EPS,
-                                    workload.yMemory(),
-                                    (long) workload.yStride(),
+                                    workload.memory("y"),
+                                    (long) workload.stride("y"),
                                     message,
                                     (long) MESSAGE_BYTES);
             if (address.address() == 0) {

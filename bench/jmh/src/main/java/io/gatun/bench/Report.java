@@ -65,7 +65,7 @@ public final class Report {
 
     private static final int COLORS = 7;
     private static final int WIDTH = 1000;
-    private static final int LABEL_WIDTH = 210;
+    private static final int LABEL_WIDTH = 250;
     private static final int RIGHT = 70;
     private static final int ROW = 24;
     private static final int TOP = 8;
@@ -216,7 +216,7 @@ public final class Report {
                         best ->
                                 tile(
                                         format("%.0f %%", 100 * best),
-                                        "of the copy limit in the best case"));
+                                        "of the memory limit in the best case"));
         double logarithms = 0;
         int count = 0;
         for (Timing t : results.timings()) {
@@ -265,17 +265,34 @@ public final class Report {
         add("</dl></div>");
     }
 
-    /** Cases of one operation on one number of threads. */
+    /** Cases of one function, with all its variants, on one number of threads. */
     private Map<String, List<Timing>> groups() {
         Map<String, List<Timing>> groups = new LinkedHashMap<>();
         for (Timing t : results.timings()) {
             String title =
                     format(
-                            "%s %s, %d thread%s",
-                            t.operation(), t.direction(), t.threads(), t.threads() == 1 ? "" : "s");
+                            "%s, %d thread%s",
+                            functionTitle(t), t.threads(), t.threads() == 1 ? "" : "s");
             groups.computeIfAbsent(title, k -> new ArrayList<>()).add(t);
         }
         return groups;
+    }
+
+    /** The operation without variant and direction, and its direction. */
+    private static String functionTitle(Timing t) {
+        String function = t.operation().replaceFirst(":.*", "");
+        String suffix = "_" + t.direction();
+        String stem =
+                function.endsWith(suffix)
+                        ? function.substring(0, function.length() - suffix.length())
+                        : function;
+        return stem + " " + t.direction();
+    }
+
+    /** What distinguishes the operation from others of the function; empty where nothing does. */
+    private static String variant(Timing t) {
+        int mark = t.operation().indexOf(':');
+        return mark < 0 ? "" : t.operation().substring(mark + 1);
     }
 
     private void legend(Iterable<String> names, boolean gatunIsBar) {
@@ -295,8 +312,10 @@ public final class Report {
         }
         add("<h2>How near the limit</h2>");
         add(
-                "<p>Bytes that must move, per second, as a part of the fastest copy of the same footprint on as many threads: "
-                        + "plain, non-temporal, and both with four streams and software prefetch.</p>");
+                "<p>Bytes that must move, per second, as a part of what the fastest bare loop moves that reads and writes as "
+                        + "many streams of the same size on as many threads: a copy where there are one and one. The loops are "
+                        + "plain and non-temporal, each also with software prefetch in four places at once, or with streams in "
+                        + "turn.</p>");
         groups().forEach(
                         (title, timings) -> {
                             add("<div class=\"card\"><h3>%s</h3>", escape(title));
@@ -608,19 +627,20 @@ public final class Report {
     private void table() {
         add("<h2>All figures</h2>");
         add(
-                "<p>GB/s counts the bytes that must move. Errors are in units of the case files: 2^-23 (1 + |y|) for f32, units in "
-                        + "the last place for the others.</p>");
+                "<p>GB/s counts the bytes that must move, GFLOP/s the additions, subtractions, multiplications and divisions of "
+                        + "the formula. Errors are in units of the case files: 2^-23 (1 + |y|) for f32, units in the last place "
+                        + "for 16-bit results, 2^-23 of the magnitude of their terms for gradients.</p>");
         List<String> others = new ArrayList<>(colors.keySet());
         others.remove(Contenders.GATUN);
         add(
                 "<div class=\"card\"><table><thead><tr><th>case</th><th>threads</th><th>isa</th><th>median</th>"
-                        + "<th>min – max</th><th>GB/s</th><th>limit GB/s</th><th>of limit</th><th>error</th>");
+                        + "<th>min – max</th><th>GFLOP/s</th><th>GB/s</th><th>limit GB/s</th><th>of limit</th><th>error</th>");
         others.forEach(name -> add("<th>× %s</th>", escape(name)));
         add("</tr></thead><tbody>");
         for (Timing t : results.timings()) {
             Contestant g = t.gatun();
             add(
-                    "<tr><td>%s %s %s</td><td>%d</td><td>%s</td><td>%s</td><td>%s – %s</td><td>%.1f</td>",
+                    "<tr><td>%s %s %s</td><td>%d</td><td>%s</td><td>%s</td><td>%s – %s</td><td>%.1f</td><td>%.1f</td>",
                     escape(t.operation()),
                     escape(t.dtype()),
                     escape(t.shape()),
@@ -629,6 +649,7 @@ public final class Report {
                     time(g.medianNs()),
                     time(g.minNs()),
                     time(g.maxNs()),
+                    t.flops() / g.medianNs(),
                     t.bytes() / g.medianNs());
             add(
                     t.limit() == null
@@ -690,7 +711,12 @@ public final class Report {
     }
 
     private void rowLabel(Timing t, double middle) {
-        text("", LABEL_WIDTH - 10, middle + 4, "end", t.shape() + "  " + t.dtype());
+        text(
+                "",
+                LABEL_WIDTH - 10,
+                middle + 4,
+                "end",
+                (variant(t) + "  " + t.shape() + "  " + t.dtype()).strip());
     }
 
     private void dot(double x, double y, String name, String value) {

@@ -8,25 +8,23 @@ import io.gatun.Isa;
 import io.gatun.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Function;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
 /**
- * One normalization with its arrays in off-heap memory of the device. All contenders that work
- * off-heap read the same {@code x} and write the same {@code y}, so that none has better memory
- * than another.
+ * One operation with its arrays in off-heap memory of the device. All contenders that work off-heap
+ * read the same inputs and write the same outputs, so that none has better memory than another.
  */
 public final class Workload implements AutoCloseable {
     /** The eps of every benchmark. */
     public static final float EPS = 1e-5f;
 
-    /** LayerNorm with scale and shift. */
-    public static final String LAYER_NORM = "layer_norm";
-
-    /** RMSNorm with scale. */
-    public static final String RMS_NORM = "rms_norm";
-
-    private final String operation;
+    private final BenchOperation operation;
     private final DType dtype;
     private final int rows;
     private final int columns;
@@ -34,25 +32,23 @@ public final class Workload implements AutoCloseable {
     private final int yStride;
     private final int threads;
     private final Device device;
-    private final Tensor x;
-    private final Tensor y;
-    private final Tensor gamma;
-    private final Tensor beta;
+    private final Map<String, Operand> operands = new LinkedHashMap<>();
+    private final Map<String, Tensor> tensors = new HashMap<>();
 
     /**
-     * Allocates the arrays and fills them with uniform noise.
+     * Allocates the arrays and fills the inputs with uniform noise.
      *
-     * @param operation {@link #LAYER_NORM} or {@link #RMS_NORM}
-     * @param dtype data type of x and y; gamma and beta are float32
+     * @param operation the operation
+     * @param dtype data type of the rows; parameters are float32
      * @param rows number of rows, at least 1
      * @param columns number of columns, at least 1
-     * @param xStride distance between rows of x, in elements
-     * @param yStride distance between rows of y, in elements
+     * @param xStride distance between rows of inputs, in elements, where a row is all columns
+     * @param yStride distance between rows of outputs, likewise
      * @param threads how many threads a contender may use
      * @param isa greatest instruction set level of Gatun's kernels; null for the best
      */
     public Workload(
-            String operation,
+            BenchOperation operation,
             DType dtype,
             long rows,
             long columns,
@@ -60,92 +56,135 @@ public final class Workload implements AutoCloseable {
             long yStride,
             int threads,
             Isa isa) {
-        if (!operation.equals(LAYER_NORM) && !operation.equals(RMS_NORM)) {
-            throw new IllegalArgumentException(
-                    "operation: expected "
-                            + LAYER_NORM
-                            + " or "
-                            + RMS_NORM
-                            + ", but it is "
-                            + operation);
-        }
         this.operation = operation;
         this.dtype = dtype;
         this.rows = Math.toIntExact(rows);
         this.columns = Math.toIntExact(columns);
         this.xStride = Math.toIntExact(xStride);
-        this.yStride = Math.toIntExact(yStride);
+        this.yStride = Math.toIntExact(operation.inPlace().isEmpty() ? yStride : xStride);
         this.threads = threads;
         device = Device.cpu(new CpuOptions(threads, isa));
-        x = device.allocate(dtype, rows, xStride);
-        y = device.allocate(dtype, rows, yStride);
-        gamma = device.allocate(DType.F32, columns);
-        beta = device.allocate(DType.F32, columns);
-        RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(42);
-        for (int i = 0; i < this.columns; i++) {
-            gamma.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 0.5f + random.nextFloat());
-            beta.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, random.nextFloat() - 0.5f);
+        for (Operand operand : operation.operands()) {
+            String name = operand.name();
+            operands.put(name, operand);
+            String place = operation.inPlace().get(name);
+            tensors.put(name, place != null ? tensors.get(place) : allocate(operand));
         }
-        for (long i = 0; i < rows * xStride; i++) {
-            setX(i, 4 * random.nextFloat() - 1.75f);
-        }
-        y.segment().fill((byte) 0);
+        reset();
+    }
+
+    private Tensor allocate(Operand operand) {
+        return switch (operand.extent()) {
+            case FULL -> device.allocate(dtype, rows, stride(operand.name()));
+            case COLUMNS -> device.allocate(DType.F32, columns);
+            case ROWS -> device.allocate(DType.F32, rows);
+        };
     }
 
     /**
      * A contiguous float32 workload for one thread.
      *
-     * @param operation {@link #LAYER_NORM} or {@link #RMS_NORM}
+     * @param operation the operation
      * @param rows number of rows
      * @param columns number of columns
      * @return the workload
      */
-    public static Workload of(String operation, int rows, int columns) {
+    public static Workload of(BenchOperation operation, int rows, int columns) {
         return new Workload(operation, DType.F32, rows, columns, columns, columns, 1, null);
     }
 
-    /**
-     * Replaces one element of x.
-     *
-     * @param index row * xStride + column
-     * @param value the value, rounded to the data type
-     */
-    public void setX(long index, float value) {
-        if (dtype == DType.F32) {
-            x.segment().setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
-        } else {
-            x.segment().setAtIndex(ValueLayout.JAVA_SHORT, index, dtype.fromFloat(value));
+    /** Gives all inputs the values that they had first, and outputs zeros. */
+    public void reset() {
+        RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(42);
+        for (Operand operand : operands.values()) {
+            if (operand.input()) {
+                for (long i = 0; i < count(operand); i++) {
+                    set(operand.name(), i, operand.least() + operand.spread() * random.nextFloat());
+                }
+            }
+        }
+        operation.derive(this);
+        clearOutputs();
+    }
+
+    /** Gives all outputs zeros, those in place of inputs excepted. */
+    public void clearOutputs() {
+        for (Operand operand : operands.values()) {
+            if (!operand.input() && !operation.inPlace().containsKey(operand.name())) {
+                memory(operand.name()).fill((byte) 0);
+            }
         }
     }
 
-    /** Replaces gamma by ones and beta by zeros. */
-    public void setPlainParameters() {
-        for (int i = 0; i < columns; i++) {
-            gamma.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
-            beta.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 0);
+    /**
+     * Replaces one element.
+     *
+     * @param name the array
+     * @param index the element, row * stride + column in rows
+     * @param value the value, rounded to the data type
+     */
+    public void set(String name, long index, float value) {
+        if (typeOf(operand(name)) == DType.F32) {
+            memory(name).setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
+        } else {
+            memory(name).setAtIndex(ValueLayout.JAVA_SHORT, index, dtype.fromFloat(value));
+        }
+    }
+
+    /**
+     * Replaces all elements of a vector.
+     *
+     * @param name the array
+     * @param value the value
+     */
+    public void fill(String name, float value) {
+        for (long i = 0; i < count(operand(name)); i++) {
+            set(name, i, value);
         }
     }
 
     /**
      * The operation.
      *
-     * @return {@link #LAYER_NORM} or {@link #RMS_NORM}
+     * @return the operation
      */
-    public String operation() {
+    public BenchOperation operation() {
         return operation;
     }
 
     /**
-     * Whether the operation is LayerNorm.
+     * Whether the operation has an array.
      *
-     * @return false for RMSNorm
+     * @param name its name
+     * @return whether there is one
      */
-    public boolean isLayerNorm() {
-        return operation.equals(LAYER_NORM);
+    public boolean has(String name) {
+        return operands.containsKey(name);
+    }
+
+    Operand operand(String name) {
+        Operand operand = operands.get(name);
+        if (operand == null) {
+            throw new IllegalArgumentException(operation + " has no " + name);
+        }
+        return operand;
+    }
+
+    /** The elements of an array, those between its rows too. */
+    private long count(Operand operand) {
+        return switch (operand.extent()) {
+            case FULL -> (long) rows * stride(operand.name());
+            case COLUMNS -> columns;
+            case ROWS -> rows;
+        };
+    }
+
+    DType typeOf(Operand operand) {
+        return operand.extent() == Operand.Extent.FULL ? dtype : DType.F32;
     }
 
     /**
-     * The data type of x and y.
+     * The data type of the rows.
      *
      * @return the data type
      */
@@ -163,7 +202,7 @@ public final class Workload implements AutoCloseable {
     }
 
     /**
-     * The number of columns.
+     * The number of columns: of a head vector where rows consist of several.
      *
      * @return at least 1
      */
@@ -172,21 +211,22 @@ public final class Workload implements AutoCloseable {
     }
 
     /**
-     * The distance between rows of x, in elements.
+     * The number of elements of a row.
      *
      * @return at least the columns
      */
-    public int xStride() {
-        return xStride;
+    public int width() {
+        return operation.width(columns);
     }
 
     /**
-     * The distance between rows of y, in elements.
+     * The distance between rows of an array, in elements.
      *
-     * @return at least the columns
+     * @param name an array of rows
+     * @return at least the width
      */
-    public int yStride() {
-        return yStride;
+    public int stride(String name) {
+        return width() + (operand(name).input() ? xStride : yStride) - columns;
     }
 
     /**
@@ -199,7 +239,7 @@ public final class Workload implements AutoCloseable {
     }
 
     /**
-     * Whether neither x nor y has gaps between its rows.
+     * Whether no array has gaps between its rows.
      *
      * @return whether both strides are the columns
      */
@@ -217,182 +257,111 @@ public final class Workload implements AutoCloseable {
     }
 
     /**
-     * The input as a tensor.
+     * An array as a tensor.
      *
-     * @return [rows, columns]
+     * @param name its name
+     * @return [rows, width], [columns] or [rows]
      */
-    public Tensor x() {
-        return x.slice(1, 0, columns);
+    public Tensor tensor(String name) {
+        Tensor tensor = tensors.get(name);
+        return operand(name).extent() == Operand.Extent.FULL
+                ? tensor.slice(1, 0, width())
+                : tensor;
+    }
+
+    /** Tensors of the same shapes on arrays. */
+    Tensor tensor(String name, float[] values) {
+        return operand(name).extent() == Operand.Extent.FULL
+                ? device.tensor(values, rows, stride(name)).slice(1, 0, width())
+                : device.tensor(values, values.length);
     }
 
     /**
-     * The output as a tensor.
+     * The memory of an array.
      *
-     * @return [rows, columns]
+     * @param name its name
+     * @return rows * stride, columns or rows elements
      */
-    public Tensor y() {
-        return y.slice(1, 0, columns);
+    public MemorySegment memory(String name) {
+        return tensors.get(name).segment();
     }
 
     /**
-     * The scale as a tensor.
+     * A copy of an array on the heap.
      *
-     * @return [columns]
+     * @param name its name
+     * @return as many values as {@link #memory} has
      */
-    public Tensor gamma() {
-        return gamma;
+    public float[] array(String name) {
+        return tensors.get(name).toFloatArray();
     }
 
     /**
-     * The shift as a tensor; RMSNorm does not use it.
+     * The least number of bytes that the operation has to move: rows once for each array of them
+     * and, in backward passes, the vectors for each row or column.
      *
-     * @return [columns]
-     */
-    public Tensor beta() {
-        return beta;
-    }
-
-    /**
-     * The memory of x.
-     *
-     * @return rows * xStride elements
-     */
-    public MemorySegment xMemory() {
-        return x.segment();
-    }
-
-    /**
-     * The memory of y.
-     *
-     * @return rows * yStride elements
-     */
-    public MemorySegment yMemory() {
-        return y.segment();
-    }
-
-    /**
-     * A copy of x on the heap.
-     *
-     * @return rows * xStride values
-     */
-    public float[] xArray() {
-        return x.toFloatArray();
-    }
-
-    /**
-     * A copy of gamma on the heap.
-     *
-     * @return columns values
-     */
-    public float[] gammaArray() {
-        return gamma.toFloatArray();
-    }
-
-    /**
-     * A copy of beta on the heap.
-     *
-     * @return columns values
-     */
-    public float[] betaArray() {
-        return beta.toFloatArray();
-    }
-
-    /**
-     * A copy of y.
-     *
-     * @return rows * yStride values
-     */
-    public float[] yArray() {
-        return y.toFloatArray();
-    }
-
-    /**
-     * The least number of bytes that the operation has to move.
-     *
-     * @return twice the size of a contiguous x
+     * @return bytes read and written
      */
     public long bytes() {
-        return 2L * rows * columns * dtype.bytes();
-    }
-
-    /**
-     * The definition evaluated in float64 on the stored values.
-     *
-     * @return rows * columns values
-     */
-    public double[] expected() {
-        double[] result = new double[rows * columns];
-        float[] values = xArray();
-        float[] scale = gammaArray();
-        float[] shift = betaArray();
-        for (int row = 0; row < rows; row++) {
-            int from = row * xStride;
-            double mean = 0;
-            if (isLayerNorm()) {
-                for (int i = 0; i < columns; i++) {
-                    mean += values[from + i];
-                }
-                mean /= columns;
-            }
-            double squares = 0;
-            for (int i = 0; i < columns; i++) {
-                double d = values[from + i] - mean;
-                squares += d * d;
-            }
-            double r = 1 / Math.sqrt(squares / columns + EPS);
-            for (int i = 0; i < columns; i++) {
-                double normalized = (values[from + i] - mean) * r * scale[i];
-                result[row * columns + i] = isLayerNorm() ? normalized + shift[i] : normalized;
+        long bytes = (operation.reads() + operation.writes()) * streamBytes();
+        for (Operand operand : operands.values()) {
+            if (operation.countsVectors() && operand.extent() != Operand.Extent.FULL) {
+                bytes += count(operand) * Float.BYTES;
             }
         }
-        return result;
+        return bytes;
     }
 
     /**
-     * The greatest error of an output, in the units of the case files:
-     * 2<sup>-23</sup>&nbsp;(1&nbsp;+&nbsp;|y|) for float32, units in the last place for 16-bit
-     * types. A 16-bit result is a float32 result rounded: what that may be off by counts as at most
-     * one unit, where units are smaller.
+     * The size of one array of rows without gaps.
      *
-     * @param output as {@link Contender.Run#output()} gives it
-     * @param expected as {@link #expected()} gives it
+     * @return its bytes
+     */
+    public long streamBytes() {
+        return (long) rows * width() * dtype.bytes();
+    }
+
+    /**
+     * How many additions, subtractions, multiplications and divisions the formula asks for.
+     *
+     * @return those of all elements
+     */
+    public long flops() {
+        return (long) rows * width() * operation.flops();
+    }
+
+    /**
+     * Compares what a contender has written with the definition in float64 on the stored inputs.
+     * Inputs that were overwritten in place get their values back.
+     */
+    Evaluation evaluate(Function<String, float[]> outputs) {
+        Map<String, float[]> written = new HashMap<>();
+        for (Operand operand : operands.values()) {
+            if (!operand.input()) {
+                written.put(operand.name(), outputs.apply(operand.name()));
+            }
+        }
+        if (!operation.inPlace().isEmpty()) {
+            reset();
+        }
+        return Evaluation.of(this, written::get);
+    }
+
+    /**
+     * The greatest error of a contender's outputs, in the units of the case files.
+     *
+     * @param outputs as {@link Contender.Run#output} gives them, after one call on inputs that are
+     *     as {@link #reset} leaves them
      * @return the error; infinite when one value is not a number
      */
-    public double error(float[] output, double[] expected) {
-        int stride = output.length / rows;
-        double greatest = 0;
-        for (int row = 0; row < rows; row++) {
-            for (int i = 0; i < columns; i++) {
-                double wanted = expected[row * columns + i];
-                double distance = Math.abs(output[row * stride + i] - wanted);
-                double error = distance / unit(wanted);
-                if (dtype != DType.F32 && distance <= 4 * 0x1p-23 * (1 + Math.abs(wanted))) {
-                    error = Math.min(error, 1);
-                }
-                if (!(error <= greatest)) {
-                    greatest = Double.isNaN(error) ? Double.POSITIVE_INFINITY : error;
-                }
-            }
-        }
-        return greatest;
-    }
-
-    private double unit(double value) {
-        if (dtype == DType.F32) {
-            return 0x1p-23 * (1 + Math.abs(value));
-        }
-        int precision = dtype == DType.BF16 ? 8 : 11;
-        int least = dtype == DType.BF16 ? -126 : -14;
-        return Math.scalb(1.0, Math.max(Math.getExponent(value), least) - (precision - 1));
+    public double error(Function<String, float[]> outputs) {
+        return evaluate(outputs).units();
     }
 
     /** Frees the arrays and the device. */
     @Override
     public void close() {
-        x.close();
-        y.close();
-        gamma.close();
-        beta.close();
+        new HashSet<>(tensors.values()).forEach(Tensor::close);
         device.close();
     }
 }

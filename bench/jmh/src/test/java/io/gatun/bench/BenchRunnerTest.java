@@ -27,6 +27,7 @@ class BenchRunnerTest {
         assertEquals("rms_norm/forward/f32/1x4096", line.path());
         assertEquals(1, line.threads());
         assertEquals(32768, line.bytes());
+        assertEquals(4 * 4096, line.flops());
         assertEquals("copy", line.limit());
         assertTrue(line.minNs() <= line.medianNs() && line.medianNs() <= line.maxNs());
         assertTrue(line.fraction() > 0);
@@ -45,6 +46,35 @@ class BenchRunnerTest {
                 results.border().stream().allMatch(b -> b.garbage() < 1),
                 "a call from Java must leave no garbage");
         assertTrue(progress.stream().anyMatch(p -> p.contains("1x4096")));
+    }
+
+    @Test
+    void fusedAndBackwardOperationsHaveLimitsOfTheirOwn() {
+        List<ResultLine> lines = new ArrayList<>();
+        BenchRunner.run(
+                BenchOptions.DEFAULT
+                        .withQuick(true)
+                        .withThreads(List.of(2))
+                        .withFork(false)
+                        .withOnly("{residual_add_norm:rms/*/32x4096,qkv_*_backward/*}"),
+                lines::add,
+                text -> {});
+        assertEquals(
+                List.of(
+                        "residual_add_norm:rms/forward/f32/32x4096",
+                        "residual_add_norm:rms/forward/bf16/32x4096",
+                        "qkv_head_rms_norm_backward/backward/f32/512x64",
+                        "qkv_head_rms_norm_backward/backward/bf16/512x64"),
+                lines.stream().map(ResultLine::path).toList());
+        ResultLine fused = lines.getFirst();
+        assertEquals("2r2w", fused.limit());
+        assertEquals(4 * 32 * 4096 * 4, fused.bytes());
+        assertEquals(5 * 32 * 4096, fused.flops());
+        assertTrue(fused.peers().containsKey("Gatun separately"));
+        ResultLine backward = lines.get(2);
+        assertEquals("2r1w", backward.limit());
+        assertEquals(3 * 512 * 24 * 64 * 4 + 6 * 64 * 4, backward.bytes());
+        lines.forEach(line -> assertTrue(line.passed(), line.path() + " " + line.maxError()));
     }
 
     @Test

@@ -8,10 +8,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.DType;
 import io.gatun.Device;
-import io.gatun.Normalization;
 import io.gatun.Tensor;
+import io.gatun.conformance.CaseFile;
+import io.gatun.conformance.Operations;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,7 +42,7 @@ class ContendersTest {
         return Contenders.all().stream()
                 .flatMap(
                         c ->
-                                Stream.of(Workload.LAYER_NORM, Workload.RMS_NORM)
+                                BenchOperations.all().stream()
                                         .flatMap(
                                                 op ->
                                                         SHAPES.stream()
@@ -48,83 +53,150 @@ class ContendersTest {
                                                                                         op, s))));
     }
 
-    @ParameterizedTest
-    @MethodSource("everyContenderOnEveryShape")
-    void agreesWithTheReferenceDevice(String name, String operation, Shape s) {
-        Contender contender = Contenders.named(name);
-        try (Workload workload =
-                new Workload(
-                        operation,
-                        DType.F32,
-                        s.rows(),
-                        s.columns(),
-                        s.xStride(),
-                        s.yStride(),
-                        s.threads(),
-                        null)) {
-            if (!contender.supports(workload)) {
-                assertTrue(!workload.isContiguous(), name + " must run contiguous float32");
-                return;
-            }
-            double[] expected = reference(workload);
-            try (Contender.Run run = contender.prepare(workload)) {
-                run.call();
-                double error = workload.error(run.output(), expected);
-                assertTrue(error <= BOUND, name + " is off by " + error);
-                run.call();
-                assertEquals(
-                        error, workload.error(run.output(), expected), "a second call differs");
-            }
-        }
+    private static Workload workload(BenchOperation operation, DType dtype, Shape s) {
+        return new Workload(
+                operation,
+                dtype,
+                s.rows(),
+                s.columns(),
+                s.xStride(),
+                s.yStride(),
+                s.threads(),
+                null);
     }
 
-    private static double[] reference(Workload workload) {
-        try (Device device = Device.reference()) {
-            float[] result = new float[workload.rows() * workload.columns()];
-            Tensor x =
-                    device.tensor(workload.xArray(), workload.rows(), workload.xStride())
-                            .slice(1, 0, workload.columns());
-            Tensor y = device.tensor(result, workload.rows(), workload.columns());
-            Tensor gamma = device.tensor(workload.gammaArray(), workload.columns());
-            if (workload.isLayerNorm()) {
-                Tensor beta = device.tensor(workload.betaArray(), workload.columns());
-                Normalization.layerNorm(x, gamma, beta, Workload.EPS, y);
-            } else {
-                Normalization.rmsNorm(x, gamma, Workload.EPS, y);
+    @ParameterizedTest
+    @MethodSource("everyContenderOnEveryShape")
+    void agreesWithTheDefinition(String name, BenchOperation operation, Shape s) {
+        Contender contender = Contenders.named(name);
+        try (Workload workload = workload(operation, DType.F32, s)) {
+            if (!contender.supports(workload)) {
+                assertTrue(!name.equals(Contenders.GATUN), "Gatun must run everything");
+                return;
             }
-            double[] values = new double[result.length];
-            for (int i = 0; i < values.length; i++) {
-                values[i] = result[i];
+            try (Contender.Run run = contender.prepare(workload)) {
+                run.call();
+                double error = workload.error(run::output);
+                assertTrue(error <= BOUND, name + " is off by " + error);
+                if (operation.inPlace().isEmpty()) {
+                    run.call();
+                    double again = workload.error(run::output);
+                    assertTrue(again <= BOUND, name + " is off by " + again + " when called again");
+                }
             }
-            return values;
         }
     }
 
     @Test
-    void theOwnDefinitionIsThatOfTheReferenceDevice() {
-        try (Workload workload = Workload.of(Workload.LAYER_NORM, 3, 257)) {
-            double[] own = workload.expected();
-            double[] reference = reference(workload);
-            for (int i = 0; i < own.length; i++) {
-                assertEquals(own[i], reference[i], Math.ulp((float) own[i]), "element " + i);
+    void normalizationsHaveAlternativesInJava() {
+        for (String key :
+                List.of("layer_norm", "rms_norm", "layer_norm_backward", "rms_norm_backward")) {
+            try (Workload workload = Workload.of(BenchOperations.named(key), 2, 16)) {
+                for (String name : List.of("Vector API", "Vector API float[]", "Java loops")) {
+                    assertTrue(Contenders.named(name).supports(workload), key + ", " + name);
+                }
             }
+        }
+        BenchOperation fused = BenchOperations.named("residual_add_norm:layer-in-place");
+        try (Workload workload = Workload.of(fused, 2, 16)) {
+            for (String name : List.of("Gatun separately", "Vector API", "Java loops")) {
+                assertTrue(Contenders.named(name).supports(workload), fused + ", " + name);
+            }
+        }
+    }
+
+    /** The reference device, called as Gatun is. */
+    private static Map<String, float[]> reference(Workload workload) {
+        Device device = Device.reference();
+        Map<String, float[]> arrays = new HashMap<>();
+        Map<String, Tensor> tensors = new HashMap<>();
+        for (Operand operand : workload.operation().operands()) {
+            String name = operand.name();
+            String place = workload.operation().inPlace().get(name);
+            if (place != null) {
+                arrays.put(name, arrays.get(place));
+                tensors.put(name, tensors.get(place));
+                continue;
+            }
+            float[] values = workload.array(name);
+            arrays.put(name, values);
+            tensors.put(
+                    name,
+                    operand.extent() == Operand.Extent.FULL
+                            ? device.tensor(values, workload.rows(), workload.stride(name))
+                                    .slice(1, 0, workload.width())
+                            : device.tensor(values, values.length));
+        }
+        workload.operation().gatun(tensors::get).run();
+        return arrays;
+    }
+
+    @Test
+    void theOwnDefinitionIsThatOfTheReferenceDevice() {
+        for (BenchOperation operation : BenchOperations.all()) {
+            for (Shape s : SHAPES) {
+                try (Workload workload = workload(operation, DType.F32, s)) {
+                    double error = workload.error(reference(workload)::get);
+                    assertTrue(error <= 1, operation + " " + s + ": " + error);
+                }
+            }
+        }
+    }
+
+    @Test
+    void everyOperationIsMeasured() {
+        Set<String> measured = new TreeSet<>();
+        BenchOperations.all().forEach(o -> measured.add(o.function()));
+        Set<String> known = new TreeSet<>();
+        Operations.all().forEach(o -> known.add(o.function()));
+        assertEquals(known, measured);
+    }
+
+    @Test
+    void bytesAndOperationsOfTheFormula() {
+        Map<String, Long> bytes =
+                Map.of(
+                        "layer_norm", 2L * 30 * 4,
+                        "rms_norm_backward", 3L * 30 * 4 + (2 * 10 + 3) * 4,
+                        "layer_norm_backward", 3L * 30 * 4 + (3 * 10 + 3 * 3) * 4,
+                        "residual_add_norm:rms-in-place", 4L * 30 * 4,
+                        "norm_residual_add:rms", 3L * 30 * 4,
+                        "norm_add_norm_backward:rms", 6L * 30 * 4 + 2 * (2 * 10 + 3) * 4);
+        bytes.forEach(
+                (key, expected) -> {
+                    try (Workload workload = Workload.of(BenchOperations.named(key), 3, 10)) {
+                        assertEquals(expected, workload.bytes(), key);
+                    }
+                });
+        try (Workload workload = Workload.of(BenchOperations.named("layer_norm"), 3, 10)) {
+            assertEquals(8 * 30, workload.flops());
+        }
+        try (Workload workload = Workload.of(BenchOperations.named("qkv_head_rms_norm"), 3, 10)) {
+            assertEquals(4 * 24 * 30, workload.flops());
         }
     }
 
     @Test
     void errorsAreMeasuredInTheUnitsOfTheCaseFiles() {
-        try (Workload workload = Workload.of(Workload.RMS_NORM, 1, 2)) {
-            double error = workload.error(new float[] {1 + 0x1p-20f, 0}, new double[] {1, 0});
-            assertEquals(4, error, 1e-9);
+        try (Workload workload = Workload.of(BenchOperations.named("rms_norm"), 1, 1)) {
+            workload.set("x", 0, 1e6f);
+            workload.fill("gamma", 1);
+            assertEquals(4, workload.error(name -> new float[] {1 + 0x1p-20f}), 1e-4);
             assertEquals(
-                    Double.POSITIVE_INFINITY,
-                    workload.error(new float[] {Float.NaN, 0}, new double[] {1, 0}));
+                    Double.POSITIVE_INFINITY, workload.error(name -> new float[] {Float.NaN}));
         }
     }
 
     @Test
     void gatunComesFirst() {
         assertEquals(Contenders.GATUN, Contenders.all().getFirst().name());
+    }
+
+    @Test
+    void anUnknownOperationIsRefusedWithTheKnownOnes() {
+        IllegalArgumentException e =
+                assertThrows(IllegalArgumentException.class, () -> BenchOperations.named("none"));
+        assertTrue(e.getMessage().contains("residual_add_norm:rms"), e.getMessage());
     }
 
     @Test
@@ -138,14 +210,19 @@ class ContendersTest {
 
     @Test
     void sixteenBitTypesRunOnGatun() {
-        for (DType dtype : List.of(DType.BF16, DType.F16)) {
-            try (Workload workload =
-                            new Workload(Workload.LAYER_NORM, dtype, 4, 100, 100, 100, 1, null);
-                    Contender.Run run = Contenders.named(Contenders.GATUN).prepare(workload)) {
-                double[] expected = workload.expected();
-                run.call();
-                double error = workload.error(run.output(), expected);
-                assertTrue(error <= 1, dtype + " is off by " + error);
+        for (BenchOperation operation : BenchOperations.all()) {
+            CaseFile file = CaseFile.load(operation.function());
+            for (DType dtype : file.bounds().keySet()) {
+                try (Workload workload =
+                                workload(operation, dtype, new Shape(9, 100, 100, 100, 1));
+                        Contender.Run run =
+                                Contenders.named(Contenders.GATUN).prepare(workload)) {
+                    run.call();
+                    double error = workload.error(run::output);
+                    assertTrue(
+                            error <= file.bound(dtype),
+                            operation + " in " + dtype + " is off by " + error);
+                }
             }
         }
     }

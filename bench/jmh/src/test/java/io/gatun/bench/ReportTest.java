@@ -20,14 +20,20 @@ import org.xml.sax.InputSource;
 
 class ReportTest {
     private static BenchResults.Timing timing(String limit, double error) {
+        return timing("layer_norm", "forward", limit, error);
+    }
+
+    private static BenchResults.Timing timing(
+            String operation, String direction, String limit, double error) {
         return new BenchResults.Timing(
-                "layer_norm",
-                "forward",
+                operation,
+                direction,
                 "f32",
                 "32x4096",
                 "avx2",
                 2,
                 1 << 20,
+                1 << 21,
                 limit,
                 limit == null ? null : "copy-nt",
                 limit == null ? 0 : 30_000,
@@ -93,9 +99,26 @@ class ReportTest {
     }
 
     @Test
+    void variantsAndDirectionsOfAnOperationAreGrouped() throws Exception {
+        String html =
+                Report.html(
+                        results(
+                                timing("residual_add_norm:layer", "forward", "2r2w", 1),
+                                timing("residual_add_norm:rms", "forward", "2r2w", 1),
+                                timing("residual_add_norm_backward:rms", "backward", "3r1w", 1)));
+        String text = parse(html).getDocumentElement().getTextContent();
+        // One chart of the limit and one of the speed-up each.
+        assertEquals(2, text.split("residual_add_norm forward, 2 threads", -1).length - 1);
+        assertEquals(2, text.split("residual_add_norm backward, 2 threads", -1).length - 1);
+        assertTrue(text.contains("layer  32x4096  f32") && text.contains("rms  32x4096  f32"));
+        assertTrue(text.contains("52.4"), "2^21 operations in 40 microseconds");
+    }
+
+    @Test
     void linesHoldTheRatios() {
         ResultLine line = timing("copy", 1).line();
         assertEquals(0.75, line.fraction(), 1e-12);
+        assertEquals(1 << 21, line.flops());
         assertEquals(Map.of("A <&> \"B\"", 2.0, "Slow", 100.0), line.peers());
         assertEquals("layer_norm/forward/f32/32x4096", line.path());
         assertTrue(line.passed());

@@ -6,6 +6,7 @@ import io.gatun.DType;
 import io.gatun.Device;
 import io.gatun.Normalization;
 import io.gatun.Tensor;
+import io.gatun.bench.BenchOperations;
 import io.gatun.bench.NativeLimits;
 import io.gatun.bench.Workload;
 import java.util.concurrent.TimeUnit;
@@ -122,8 +123,8 @@ public class BorderBenchmark {
         @Setup
         public void setUp() {
             NativeLimits limits = NativeLimits.load();
-            layerNormWorkload = Workload.of(Workload.LAYER_NORM, 1, COLUMNS);
-            rmsNormWorkload = Workload.of(Workload.RMS_NORM, 1, COLUMNS);
+            layerNormWorkload = Workload.of(BenchOperations.named("layer_norm"), 1, COLUMNS);
+            rmsNormWorkload = Workload.of(BenchOperations.named("rms_norm"), 1, COLUMNS);
             layerNorm = limits.nativeCall(layerNormWorkload);
             rmsNorm = limits.nativeCall(rmsNormWorkload);
         }

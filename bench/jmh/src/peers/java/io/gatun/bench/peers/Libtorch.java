@@ -6,19 +6,26 @@ import io.gatun.bench.Contender;
 import io.gatun.bench.Workload;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.DoubleOptional;
-import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * torch.layer_norm and torch.rms_norm. They return new tensors: with an allocator that keeps freed
- * blocks (MALLOC_MMAP_MAX_=0), as the runner sets, that costs little.
+ * torch.layer_norm and torch.rms_norm; with residual additions, one call after the other; backward,
+ * what autograd makes of them, from a graph that is kept. They return new tensors: with an allocator
+ * that keeps freed blocks (MALLOC_MMAP_MAX_=0), as the runner sets, that costs little.
  */
 public final class Libtorch implements Contender {
     /** Loads nothing yet. */
@@ -33,33 +40,59 @@ public final class Libtorch implements Contender {
     public boolean supports(Workload workload) {
         // Parameters of another type than x are refused for float16, and float32 is what the others
         // run.
-        return workload.dtype() == DType.F32 && workload.isContiguous();
+        return workload.dtype() == DType.F32
+                && workload.isContiguous()
+                && workload.operation().inPlace().isEmpty()
+                && switch (workload.operation().function()) {
+                    case "layer_norm",
+                                    "rms_norm",
+                                    "residual_add_norm",
+                                    "norm_residual_add",
+                                    "norm_add_norm",
+                                    "layer_norm_backward",
+                                    "rms_norm_backward",
+                                    "residual_add_norm_backward",
+                                    "norm_residual_add_backward",
+                                    "norm_add_norm_backward" ->
+                            true;
+                    default -> false;
+                };
     }
 
     @Override
     public Run prepare(Workload workload) {
         torch.set_num_threads(workload.threads());
-        return new TensorRun(workload);
+        boolean backward = workload.operation().function().endsWith("_backward");
+        return backward ? new BackwardRun(workload) : new ForwardRun(workload);
     }
 
-    private static final class TensorRun implements Run {
-        private final boolean isLayerNorm;
-        private final int elements;
+    /** The arrays of a workload as tensors, and results by name. */
+    private abstract static class TensorRun implements Run {
+        final Workload workload;
+        final boolean isLayerNorm;
+        final Map<String, Tensor> inputs = new HashMap<>();
+        final Map<String, Tensor> results = new HashMap<>();
         private final long[] normalized;
-        private final Tensor x;
-        private final TensorOptional gamma;
-        private final TensorOptional beta;
         private final DoubleOptional eps = new DoubleOptional(Workload.EPS);
-        private final NoGradGuard noGradient = new NoGradGuard();
-        private Tensor result;
 
         TensorRun(Workload workload) {
-            isLayerNorm = workload.isLayerNorm();
-            elements = workload.rows() * workload.columns();
+            this.workload = workload;
+            String key = workload.operation().key();
+            isLayerNorm = key.startsWith("layer_norm") || key.endsWith(":layer");
             normalized = new long[] {workload.columns()};
-            x = tensor(workload.xMemory(), workload.rows(), workload.columns());
-            gamma = new TensorOptional(tensor(workload.gamma().segment(), workload.columns()));
-            beta = new TensorOptional(tensor(workload.beta().segment(), workload.columns()));
+        }
+
+        /** Rows of the workload. */
+        final Tensor data(String name) {
+            return inputs.computeIfAbsent(
+                    name,
+                    n -> tensor(workload.memory(n), workload.rows(), workload.columns()));
+        }
+
+        /** A parameter of the workload. */
+        final Tensor parameter(String name) {
+            return inputs.computeIfAbsent(
+                    name, n -> tensor(workload.memory(n), workload.columns()));
         }
 
         private static Tensor tensor(MemorySegment segment, long... shape) {
@@ -71,33 +104,162 @@ public final class Libtorch implements Contender {
                     options);
         }
 
-        @Override
-        public void call() {
-            if (result != null) {
-                result.close();
+        final Tensor norm(Tensor x, TensorOptional gamma, TensorOptional beta) {
+            return isLayerNorm
+                    ? torch.layer_norm(x, normalized, gamma, beta, Workload.EPS, false)
+                    : torch.rms_norm(x, normalized, gamma, eps);
+        }
+
+        final void give(String name, Tensor result) {
+            Tensor last = results.put(name, result);
+            if (last != null) {
+                last.close();
             }
-            result =
-                    isLayerNorm
-                            ? torch.layer_norm(x, normalized, gamma, beta, Workload.EPS, false)
-                            : torch.rms_norm(x, normalized, gamma, eps);
         }
 
         @Override
-        public float[] output() {
-            float[] values = new float[elements];
+        public float[] output(String name) {
+            Tensor result = results.get(name);
+            float[] values = new float[Math.toIntExact(result.numel())];
             new FloatPointer(result.data_ptr()).get(values);
             return values;
         }
 
         @Override
         public void close() {
-            if (result != null) {
-                result.close();
+            results.values().forEach(Tensor::close);
+            inputs.values().forEach(Tensor::close);
+        }
+    }
+
+    private static final class ForwardRun extends TensorRun {
+        private final AutoGradMode noGradient = new AutoGradMode(false);
+        private final List<TensorOptional> gammas = new ArrayList<>();
+        private final List<TensorOptional> betas = new ArrayList<>();
+
+        ForwardRun(Workload workload) {
+            super(workload);
+            List<String> suffixes = workload.has("gamma") ? List.of("") : List.of("1", "2");
+            for (String suffix : suffixes) {
+                gammas.add(new TensorOptional(parameter("gamma" + suffix)));
+                betas.add(
+                        isLayerNorm
+                                ? new TensorOptional(parameter("beta" + suffix))
+                                : new TensorOptional());
             }
-            x.close();
-            gamma.close();
-            beta.close();
+        }
+
+        @Override
+        public void call() {
+            switch (workload.operation().function()) {
+                case "residual_add_norm" -> {
+                    Tensor h = data("residual").add(data("x"));
+                    give("y", norm(h, gammas.getFirst(), betas.getFirst()));
+                    give("h", h);
+                }
+                case "norm_residual_add" -> {
+                    try (Tensor inner = norm(data("x"), gammas.getFirst(), betas.getFirst())) {
+                        give("h", data("residual").add(inner));
+                    }
+                }
+                case "norm_add_norm" -> {
+                    try (Tensor inner = norm(data("x"), gammas.getFirst(), betas.getFirst())) {
+                        Tensor h = data("residual").add(inner);
+                        give("y", norm(h, gammas.getLast(), betas.getLast()));
+                        give("h", h);
+                    }
+                }
+                default -> give("y", norm(data("x"), gammas.getFirst(), betas.getFirst()));
+            }
+        }
+
+        @Override
+        public void close() {
+            super.close();
+            gammas.forEach(TensorOptional::close);
+            betas.forEach(TensorOptional::close);
             noGradient.close();
+        }
+    }
+
+    /** Gradients of a graph that the constructor makes. */
+    private static final class BackwardRun extends TensorRun {
+        private final TensorVector outputs = new TensorVector();
+        private final TensorVector upstream = new TensorVector();
+        private final TensorVector variables = new TensorVector();
+        private final List<String> names = new ArrayList<>();
+        private final BoolOptional keep = new BoolOptional(true);
+
+        BackwardRun(Workload workload) {
+            super(workload);
+            try (AutoGradMode gradient = new AutoGradMode(true)) {
+                switch (workload.operation().function()) {
+                    case "residual_add_norm_backward" -> {
+                        // The sum is given: it is the variable, and its gradient that of both addends.
+                        Tensor h = variable("dx", data("h"));
+                        connect(norm(h, ""), "dy");
+                        connect(h, "dh_in");
+                    }
+                    case "norm_residual_add_backward" ->
+                            connect(norm(variable("dx", data("x")), ""), "dh");
+                    case "norm_add_norm_backward" -> {
+                        Tensor inner = norm(variable("dx", data("x")), "1");
+                        // What the residual was, by which the sum is h again.
+                        Tensor residual = variable("dresidual", data("h").sub(inner.detach()));
+                        Tensor h = residual.add(inner);
+                        connect(norm(h, "2"), "dy");
+                        connect(h, "dh_in");
+                    }
+                    default -> connect(norm(variable("dx", data("x")), ""), "dy");
+                }
+            }
+        }
+
+        private Tensor variable(String gradient, Tensor value) {
+            Tensor variable = value.detach().set_requires_grad(true);
+            variables.push_back(variable);
+            names.add(gradient);
+            return variable;
+        }
+
+        private Tensor norm(Tensor x, String suffix) {
+            TensorOptional gamma =
+                    new TensorOptional(
+                            variable("dgamma" + suffix, parameter("gamma" + suffix)));
+            TensorOptional beta =
+                    isLayerNorm
+                            ? new TensorOptional(variable("dbeta" + suffix, zeros()))
+                            : new TensorOptional();
+            return norm(x, gamma, beta);
+        }
+
+        private Tensor zeros() {
+            return inputs.computeIfAbsent(
+                    "zeros", n -> torch.zeros(new long[] {workload.columns()}));
+        }
+
+        private void connect(Tensor output, String gradient) {
+            outputs.push_back(output);
+            upstream.push_back(data(gradient));
+        }
+
+        @Override
+        public void call() {
+            try (TensorVector gradients =
+                    torch.grad(outputs, variables, upstream, keep, false, false)) {
+                for (int i = 0; i < names.size(); i++) {
+                    give(names.get(i), gradients.get(i));
+                }
+            }
+        }
+
+        @Override
+        public void close() {
+            super.close();
+            outputs.close();
+            upstream.close();
+            variables.close();
+            keep.close();
         }
     }
 }

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.gatun.bench.peers;
 
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DIFF_DST;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DIFF_SCALE;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DIFF_SHIFT;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DIFF_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_MEAN;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SCALE;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SHIFT;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_VARIANCE;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_backward;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_forward_inference;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_forward_training;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_rms_norm;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_use_scale;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_use_shift;
@@ -13,19 +21,23 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_use_shift;
 import io.gatun.DType;
 import io.gatun.bench.Contender;
 import io.gatun.bench.Workload;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import org.bytedeco.dnnl.IntMemoryMap;
 import org.bytedeco.dnnl.engine;
+import org.bytedeco.dnnl.layer_normalization_backward;
 import org.bytedeco.dnnl.layer_normalization_forward;
 import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.primitive;
 import org.bytedeco.dnnl.stream;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 
 /**
- * The layer normalization primitive of oneDNN, for RMSNorm with its flag; OMP_NUM_THREADS sets its
- * threads.
+ * The layer normalization primitives of oneDNN, for RMSNorm with their flag, backward from saved
+ * statistics and with the gradients of the parameters; OMP_NUM_THREADS sets their threads.
  */
 public final class OneDnn implements Contender {
     /** Loads nothing yet. */
@@ -39,7 +51,13 @@ public final class OneDnn implements Contender {
     @Override
     public boolean supports(Workload workload) {
         // Its 16-bit types need AVX-512 extensions that few machines have.
-        return workload.dtype() == DType.F32 && workload.isContiguous();
+        return workload.dtype() == DType.F32
+                && workload.isContiguous()
+                && switch (workload.operation().function()) {
+                    case "layer_norm", "rms_norm", "layer_norm_backward", "rms_norm_backward" ->
+                            true;
+                    default -> false;
+                };
     }
 
     @Override
@@ -49,38 +67,87 @@ public final class OneDnn implements Contender {
 
     private static final class PrimitiveRun implements Run {
         private final Workload workload;
+        private final Arena arena = Arena.ofConfined();
         private final engine cpu = new engine(engine.kind.cpu, 0);
         private final stream queue = new stream(cpu);
-        private final layer_normalization_forward primitive;
+        private final primitive primitive;
+        private final memory.desc data;
+        private final memory.desc parameter;
         private final IntMemoryMap arguments = new IntMemoryMap();
 
         PrimitiveRun(Workload workload) {
             this.workload = workload;
-            long[] shape = {workload.rows(), workload.columns()};
-            memory.desc data = new memory.desc(shape, memory.data_type.f32, memory.format_tag.ab);
-            memory.desc parameter =
-                    new memory.desc(
-                            new long[] {workload.columns()},
-                            memory.data_type.f32,
-                            memory.format_tag.a);
+            data = describe(memory.format_tag.ab, workload.rows(), workload.columns());
+            parameter = describe(memory.format_tag.a, workload.columns());
+            primitive = workload.has("dy") ? backward() : forward();
+        }
+
+        private static memory.desc describe(int format, long... shape) {
+            return new memory.desc(shape, memory.data_type.f32, format);
+        }
+
+        private layer_normalization_forward.primitive_desc describe(int kind, int flags) {
+            return new layer_normalization_forward.primitive_desc(
+                    cpu, kind, data, data, Workload.EPS, flags);
+        }
+
+        private primitive forward() {
+            boolean isLayerNorm = workload.has("beta");
             int flags =
-                    workload.isLayerNorm()
-                            ? dnnl_use_scale | dnnl_use_shift
-                            : dnnl_use_scale | dnnl_rms_norm;
-            primitive =
-                    new layer_normalization_forward(
-                            new layer_normalization_forward.primitive_desc(
-                                    cpu, dnnl_forward_inference, data, data, Workload.EPS, flags));
-            arguments.put(DNNL_ARG_SRC, new memory(data, cpu, pointer(workload.xMemory())));
-            arguments.put(DNNL_ARG_DST, new memory(data, cpu, pointer(workload.yMemory())));
-            arguments.put(
-                    DNNL_ARG_SCALE,
-                    new memory(parameter, cpu, pointer(workload.gamma().segment())));
-            if (workload.isLayerNorm()) {
-                arguments.put(
-                        DNNL_ARG_SHIFT,
-                        new memory(parameter, cpu, pointer(workload.beta().segment())));
+                    isLayerNorm ? dnnl_use_scale | dnnl_use_shift : dnnl_use_scale | dnnl_rms_norm;
+            add(DNNL_ARG_SRC, data, workload.memory("x"));
+            add(DNNL_ARG_DST, data, workload.memory("y"));
+            add(DNNL_ARG_SCALE, parameter, workload.memory("gamma"));
+            if (isLayerNorm) {
+                add(DNNL_ARG_SHIFT, parameter, workload.memory("beta"));
             }
+            return new layer_normalization_forward(describe(dnnl_forward_inference, flags));
+        }
+
+        private primitive backward() {
+            boolean isLayerNorm = workload.has("dbeta");
+            int flags =
+                    isLayerNorm ? dnnl_use_scale | dnnl_use_shift : dnnl_use_scale | dnnl_rms_norm;
+            memory.desc statistic = describe(memory.format_tag.a, workload.rows());
+            add(DNNL_ARG_SRC, data, workload.memory("x"));
+            add(DNNL_ARG_DIFF_DST, data, workload.memory("dy"));
+            add(DNNL_ARG_SCALE, parameter, workload.memory("gamma"));
+            add(DNNL_ARG_VARIANCE, statistic, variances());
+            add(DNNL_ARG_DIFF_SRC, data, workload.memory("dx"));
+            add(DNNL_ARG_DIFF_SCALE, parameter, workload.memory("dgamma"));
+            if (isLayerNorm) {
+                add(DNNL_ARG_MEAN, statistic, workload.memory("mean"));
+                add(DNNL_ARG_DIFF_SHIFT, parameter, workload.memory("dbeta"));
+            }
+            return new layer_normalization_backward(
+                    new layer_normalization_backward.primitive_desc(
+                            cpu,
+                            dnnl_backward,
+                            data,
+                            data,
+                            data,
+                            Workload.EPS,
+                            flags,
+                            describe(dnnl_forward_training, flags)));
+        }
+
+        /** What oneDNN saves instead of the scale of a row. */
+        private MemorySegment variances() {
+            float[] scales = workload.array("rstd");
+            MemorySegment variances =
+                    arena.allocate(ValueLayout.JAVA_FLOAT, Math.max(1, scales.length));
+            for (int row = 0; row < scales.length; row++) {
+                double scale = scales[row];
+                variances.setAtIndex(
+                        ValueLayout.JAVA_FLOAT,
+                        row,
+                        (float) (1 / (scale * scale) - Workload.EPS));
+            }
+            return variances;
+        }
+
+        private void add(int argument, memory.desc description, MemorySegment segment) {
+            arguments.put(argument, new memory(description, cpu, pointer(segment)));
         }
 
         private static Pointer pointer(MemorySegment segment) {
@@ -94,8 +161,8 @@ public final class OneDnn implements Contender {
         }
 
         @Override
-        public float[] output() {
-            return workload.yArray();
+        public float[] output(String name) {
+            return workload.array(name);
         }
 
         @Override
@@ -104,6 +171,7 @@ public final class OneDnn implements Contender {
             primitive.close();
             queue.close();
             cpu.close();
+            arena.close();
         }
     }
 }

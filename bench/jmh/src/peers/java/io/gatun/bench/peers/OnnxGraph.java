@@ -6,51 +6,85 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 
 /**
  * A model of one normalization node, in the protobuf encoding of ONNX (onnx/onnx.proto; the numbers
  * here are its field numbers).
  */
 final class OnnxGraph {
-    static final String INPUT = "x";
-    static final String OUTPUT = "y";
-
     private static final int IR_VERSION = 8;
     private static final int OPSET_VERSION = 17;
+    private static final int CONTRIBUTED_VERSION = 1;
+    private static final String CONTRIBUTED = "com.microsoft";
     private static final int FLOAT = 1;
     private static final int ATTRIBUTE_FLOAT = 1;
     private static final int ATTRIBUTE_INT = 2;
 
     private OnnxGraph() {}
 
+    /** Whether ONNX Runtime has one node for an operation. */
+    static boolean has(Workload workload) {
+        return switch (workload.operation().function()) {
+            case "layer_norm", "rms_norm", "residual_add_norm" -> true;
+            default -> false;
+        };
+    }
+
+    /** The names of what is not a parameter of the model. */
+    static List<String> inputs(Workload workload) {
+        return isSkip(workload) ? List.of("x", "residual") : List.of("x");
+    }
+
+    /** The names of the results. */
+    static List<String> outputs(Workload workload) {
+        return isSkip(workload) ? List.of("y", "h") : List.of("y");
+    }
+
+    private static boolean isSkip(Workload workload) {
+        return workload.has("residual");
+    }
+
     static byte[] of(Workload workload) {
-        boolean isLayerNorm = workload.isLayerNorm();
-        Message node = new Message().text(1, INPUT).text(1, "gamma");
-        if (isLayerNorm) {
-            node.text(1, "beta");
+        boolean isLayerNorm = workload.has("beta");
+        boolean isSkip = isSkip(workload);
+        List<String> parameters = isLayerNorm ? List.of("gamma", "beta") : List.of("gamma");
+        Message node = new Message();
+        inputs(workload).forEach(name -> node.text(1, name));
+        parameters.forEach(name -> node.text(1, name));
+        if (isSkip) {
+            // The second and third outputs are statistics.
+            List.of("y", "", "", "h").forEach(name -> node.text(2, name));
+        } else {
+            node.text(2, "y");
         }
-        node.text(2, OUTPUT)
-                .text(4, isLayerNorm ? "LayerNormalization" : "SimplifiedLayerNormalization")
-                .message(5, new Message().text(1, "axis").number(3, -1).number(20, ATTRIBUTE_INT))
-                .message(
-                        5,
-                        new Message()
-                                .text(1, "epsilon")
-                                .decimal(2, Workload.EPS)
-                                .number(20, ATTRIBUTE_FLOAT));
-        Message graph =
+        node.text(
+                4,
+                (isSkip ? "Skip" : "")
+                        + (isLayerNorm ? "" : "Simplified")
+                        + "LayerNormalization");
+        if (!isSkip) {
+            node.message(
+                    5, new Message().text(1, "axis").number(3, -1).number(20, ATTRIBUTE_INT));
+        }
+        node.message(
+                5,
                 new Message()
-                        .message(1, node)
-                        .text(2, "norm")
-                        .message(5, parameter("gamma", workload.gammaArray()));
-        if (isLayerNorm) {
-            graph.message(5, parameter("beta", workload.betaArray()));
+                        .text(1, "epsilon")
+                        .decimal(2, Workload.EPS)
+                        .number(20, ATTRIBUTE_FLOAT));
+        if (isSkip) {
+            node.text(7, CONTRIBUTED);
         }
-        graph.message(11, value(INPUT, workload)).message(12, value(OUTPUT, workload));
+        Message graph = new Message().message(1, node).text(2, "norm");
+        parameters.forEach(name -> graph.message(5, parameter(name, workload.array(name))));
+        inputs(workload).forEach(name -> graph.message(11, value(name, workload)));
+        outputs(workload).forEach(name -> graph.message(12, value(name, workload)));
         return new Message()
                 .number(1, IR_VERSION)
                 .message(7, graph)
                 .message(8, new Message().text(1, "").number(2, OPSET_VERSION))
+                .message(8, new Message().text(1, CONTRIBUTED).number(2, CONTRIBUTED_VERSION))
                 .bytes();
     }
 

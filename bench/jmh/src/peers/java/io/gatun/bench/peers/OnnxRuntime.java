@@ -11,9 +11,13 @@ import io.gatun.bench.Workload;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.HashMap;
 import java.util.Map;
 
-/** LayerNormalization and SimplifiedLayerNormalization of ONNX Runtime, in a graph of one node. */
+/**
+ * LayerNormalization, SimplifiedLayerNormalization and both with a residual addition before
+ * (SkipLayerNormalization, SkipSimplifiedLayerNormalization) of ONNX Runtime, in a graph of one node.
+ */
 public final class OnnxRuntime implements Contender {
     /** Loads nothing yet. */
     public OnnxRuntime() {}
@@ -26,7 +30,10 @@ public final class OnnxRuntime implements Contender {
     @Override
     public boolean supports(Workload workload) {
         // Its CPU kernels take no bfloat16, and float16 goes through float32 copies.
-        return workload.dtype() == DType.F32 && workload.isContiguous();
+        return workload.dtype() == DType.F32
+                && workload.isContiguous()
+                && workload.operation().inPlace().isEmpty()
+                && OnnxGraph.has(workload);
     }
 
     @Override
@@ -41,10 +48,8 @@ public final class OnnxRuntime implements Contender {
     private static final class SessionRun implements Run {
         private final Workload workload;
         private final OrtSession session;
-        private final OnnxTensor x;
-        private final OnnxTensor y;
-        private final Map<String, OnnxTensor> inputs;
-        private final Map<String, OnnxTensor> outputs;
+        private final Map<String, OnnxTensor> inputs = new HashMap<>();
+        private final Map<String, OnnxTensor> outputs = new HashMap<>();
 
         SessionRun(Workload workload) throws OrtException {
             this.workload = workload;
@@ -54,11 +59,17 @@ public final class OnnxRuntime implements Contender {
                 options.setInterOpNumThreads(1);
                 session = environment.createSession(OnnxGraph.of(workload), options);
             }
+            for (String name : OnnxGraph.inputs(workload)) {
+                inputs.put(name, tensor(environment, name));
+            }
+            for (String name : OnnxGraph.outputs(workload)) {
+                outputs.put(name, tensor(environment, name));
+            }
+        }
+
+        private OnnxTensor tensor(OrtEnvironment environment, String name) throws OrtException {
             long[] shape = {workload.rows(), workload.columns()};
-            x = OnnxTensor.createTensor(environment, floats(workload.xMemory()), shape);
-            y = OnnxTensor.createTensor(environment, floats(workload.yMemory()), shape);
-            inputs = Map.of(OnnxGraph.INPUT, x);
-            outputs = Map.of(OnnxGraph.OUTPUT, y);
+            return OnnxTensor.createTensor(environment, floats(workload.memory(name)), shape);
         }
 
         private static FloatBuffer floats(MemorySegment segment) {
@@ -68,9 +79,12 @@ public final class OnnxRuntime implements Contender {
         @Override
         public void call() {
             try (OrtSession.Result result = session.run(inputs, outputs)) {
-                if (result.size() != 1) {
+                if (result.size() != outputs.size()) {
                     throw new IllegalStateException(
-                            "ONNX Runtime: expected one output, but there are " + result.size());
+                            "ONNX Runtime: expected the outputs "
+                                    + outputs.keySet()
+                                    + ", but there are "
+                                    + result.size());
                 }
             } catch (OrtException e) {
                 throw new IllegalStateException("ONNX Runtime failed", e);
@@ -78,14 +92,14 @@ public final class OnnxRuntime implements Contender {
         }
 
         @Override
-        public float[] output() {
-            return workload.yArray();
+        public float[] output(String name) {
+            return workload.array(name);
         }
 
         @Override
         public void close() {
-            x.close();
-            y.close();
+            inputs.values().forEach(OnnxTensor::close);
+            outputs.values().forEach(OnnxTensor::close);
             try {
                 session.close();
             } catch (OrtException e) {

@@ -1,44 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.gatun.bench;
 
-import io.gatun.DType;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/**
- * jdk.incubator.vector on float arrays, as a skilled user writes it: the preferred species, four
- * accumulators, fused multiply-add, and each pass a method of its own, since a row in one method
- * exceeds what the JIT inlines.
- */
-final class VectorApiHeap implements Contender {
-    private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-    private static final int LANES = SPECIES.length();
+/** The passes of {@link SegmentVectors} over float arrays. */
+final class ArrayVectors {
+    static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+    static final int LANES = SPECIES.length();
 
-    @Override
-    public String name() {
-        return "Vector API float[]";
-    }
+    private ArrayVectors() {}
 
-    @Override
-    public boolean supports(Workload workload) {
-        return workload.dtype() == DType.F32;
-    }
-
-    @Override
-    public Run prepare(Workload workload) {
-        return new VectorRun(workload);
-    }
-
-    private static float get(float[] a, int from, int i) {
+    static float get(float[] a, int from, int i) {
         return a[from + i];
     }
 
-    private static void set(float[] a, int from, int i, float value) {
+    static void set(float[] a, int from, int i, float value) {
         a[from + i] = value;
     }
 
-    private static float sum(float[] x, int from, int columns) {
+    static float sum(float[] x, int from, int columns) {
         FloatVector a = FloatVector.zero(SPECIES);
         FloatVector b = a;
         FloatVector c = a;
@@ -60,7 +42,7 @@ final class VectorApiHeap implements Contender {
         return sum;
     }
 
-    private static float sumOfSquares(float[] x, int from, int columns, float mean) {
+    static float sumOfSquares(float[] x, int from, int columns, float mean) {
         FloatVector a = FloatVector.zero(SPECIES);
         FloatVector b = a;
         FloatVector c = a;
@@ -89,7 +71,7 @@ final class VectorApiHeap implements Contender {
         return sum;
     }
 
-    private static float sumOfSquares(float[] x, int from, int columns) {
+    static float sumOfSquares(float[] x, int from, int columns) {
         FloatVector a = FloatVector.zero(SPECIES);
         FloatVector b = a;
         FloatVector c = a;
@@ -117,7 +99,7 @@ final class VectorApiHeap implements Contender {
         return sum;
     }
 
-    private static void normalize(
+    static void normalize(
             float[] x,
             int xFrom,
             int columns,
@@ -147,7 +129,7 @@ final class VectorApiHeap implements Contender {
         }
     }
 
-    private static void scale(
+    static void scale(
             float[] x, int xFrom, int columns, float r, float[] gamma, float[] y, int yFrom) {
         FloatVector s = FloatVector.broadcast(SPECIES, r);
         int i = 0;
@@ -162,71 +144,107 @@ final class VectorApiHeap implements Contender {
         }
     }
 
-    private static final class VectorRun implements Run {
-        private final RowPool pool;
-        private final int rows;
-        private final int columns;
-        private final int xStride;
-        private final int yStride;
-        private final float[] x;
-        private final float[] y;
-        private final float[] gamma;
-        private final float[] beta;
-        private final RowPool.Rows body;
-
-        VectorRun(Workload workload) {
-            pool = new RowPool(workload.threads());
-            rows = workload.rows();
-            columns = workload.columns();
-            xStride = workload.xStride();
-            yStride = workload.yStride();
-            x = workload.xArray();
-            y = new float[rows * yStride];
-            gamma = workload.gammaArray();
-            beta = workload.betaArray();
-            body = workload.isLayerNorm() ? this::layerNormRows : this::rmsNormRows;
+    /** The sums of g = dy * gamma and of g * xh. */
+    static void backwardSums(
+            float[] dy,
+            int dyFrom,
+            float[] x,
+            int xFrom,
+            int columns,
+            float[] gamma,
+            float mean,
+            float r,
+            float[] sums) {
+        FloatVector a = FloatVector.zero(SPECIES);
+        FloatVector b = a;
+        FloatVector c = a;
+        FloatVector d = a;
+        FloatVector m = FloatVector.broadcast(SPECIES, mean);
+        int i = 0;
+        for (; i <= columns - 2 * LANES; i += 2 * LANES) {
+            FloatVector g =
+                    FloatVector.fromArray(SPECIES, dy, dyFrom + i)
+                            .mul(FloatVector.fromArray(SPECIES, gamma, i));
+            FloatVector h =
+                    FloatVector.fromArray(SPECIES, dy, dyFrom + i + LANES)
+                            .mul(FloatVector.fromArray(SPECIES, gamma, i + LANES));
+            a = a.add(g);
+            b = b.add(h);
+            c = g.fma(FloatVector.fromArray(SPECIES, x, xFrom + i).sub(m), c);
+            d = h.fma(FloatVector.fromArray(SPECIES, x, xFrom + i + LANES).sub(m), d);
         }
+        for (; i <= columns - LANES; i += LANES) {
+            FloatVector g =
+                    FloatVector.fromArray(SPECIES, dy, dyFrom + i)
+                            .mul(FloatVector.fromArray(SPECIES, gamma, i));
+            a = a.add(g);
+            c = g.fma(FloatVector.fromArray(SPECIES, x, xFrom + i).sub(m), c);
+        }
+        float sum = a.add(b).reduceLanes(VectorOperators.ADD);
+        float product = c.add(d).reduceLanes(VectorOperators.ADD);
+        for (; i < columns; i++) {
+            float g = get(dy, dyFrom, i) * get(gamma, 0, i);
+            sum += g;
+            product += g * (get(x, xFrom, i) - mean);
+        }
+        sums[0] = sum;
+        sums[1] = product * r;
+    }
 
-        private void layerNormRows(int from, int to) {
-            for (int row = from; row < to; row++) {
-                int at = row * xStride;
-                float mean = sum(x, at, columns) / columns;
-                float r =
-                        (float)
-                                (1
-                                        / Math.sqrt(
-                                                sumOfSquares(x, at, columns, mean) / columns
-                                                        + Workload.EPS));
-                normalize(x, at, columns, mean, r, gamma, beta, y, row * yStride);
+    /** The gradients of a row from the means of g and of g * xh; dbeta may be null. */
+    static void backward(
+            float[] dy,
+            int dyFrom,
+            float[] x,
+            int xFrom,
+            int columns,
+            float[] gamma,
+            float mean,
+            float r,
+            float[] means,
+            float[] dx,
+            int dxFrom,
+            float[] dgamma,
+            float[] dbeta) {
+        FloatVector m = FloatVector.broadcast(SPECIES, mean);
+        FloatVector s = FloatVector.broadcast(SPECIES, r);
+        FloatVector first = FloatVector.broadcast(SPECIES, means[0]);
+        FloatVector second = FloatVector.broadcast(SPECIES, -means[1]);
+        int i = 0;
+        for (; i <= columns - LANES; i += LANES) {
+            FloatVector upstream = FloatVector.fromArray(SPECIES, dy, dyFrom + i);
+            FloatVector normalized = FloatVector.fromArray(SPECIES, x, xFrom + i).sub(m).mul(s);
+            FloatVector g =
+                    upstream.mul(FloatVector.fromArray(SPECIES, gamma, i));
+            normalized.fma(second, g.sub(first)).mul(s).intoArray(dx, dxFrom + i);
+            upstream.fma(normalized, FloatVector.fromArray(SPECIES, dgamma, i)).intoArray(dgamma, i);
+            if (dbeta != null) {
+                upstream.add(FloatVector.fromArray(SPECIES, dbeta, i)).intoArray(dbeta, i);
             }
         }
-
-        private void rmsNormRows(int from, int to) {
-            for (int row = from; row < to; row++) {
-                int at = row * xStride;
-                float r =
-                        (float)
-                                (1
-                                        / Math.sqrt(
-                                                sumOfSquares(x, at, columns) / columns
-                                                        + Workload.EPS));
-                scale(x, at, columns, r, gamma, y, row * yStride);
+        for (; i < columns; i++) {
+            float upstream = get(dy, dyFrom, i);
+            float normalized = (get(x, xFrom, i) - mean) * r;
+            float g = upstream * get(gamma, 0, i);
+            set(dx, dxFrom, i, r * (g - means[0] - normalized * means[1]));
+            dgamma[i] += upstream * normalized;
+            if (dbeta != null) {
+                dbeta[i] += upstream;
             }
         }
+    }
 
-        @Override
-        public void call() {
-            pool.run(rows, body);
+    /** The sum of two rows. */
+    static void add(
+            float[] x, int xFrom, float[] z, int zFrom, int columns, float[] h, int hFrom) {
+        int i = 0;
+        for (; i <= columns - LANES; i += LANES) {
+            FloatVector.fromArray(SPECIES, x, xFrom + i)
+                    .add(FloatVector.fromArray(SPECIES, z, zFrom + i))
+                    .intoArray(h, hFrom + i);
         }
-
-        @Override
-        public float[] output() {
-            return y.clone();
-        }
-
-        @Override
-        public void close() {
-            pool.close();
+        for (; i < columns; i++) {
+            set(h, hFrom, i, get(x, xFrom, i) + get(z, zFrom, i));
         }
     }
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.gatun.bench;
 
-import io.gatun.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -10,39 +9,26 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * jdk.incubator.vector on off-heap memory segments, as a skilled user writes it: the preferred
- * species, four accumulators, fused multiply-add, and each pass a method of its own, since a row in
- * one method exceeds what the JIT inlines.
+ * The passes over a row in memory segments with jdk.incubator.vector, as a skilled user writes them:
+ * the preferred species, four accumulators, fused multiply-add, and each pass a method of its own,
+ * since a row in one method exceeds what the JIT inlines.
  */
-final class VectorApi implements Contender {
-    private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-    private static final int LANES = SPECIES.length();
-    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+final class SegmentVectors {
+    static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+    static final int LANES = SPECIES.length();
+    static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
-    @Override
-    public String name() {
-        return "Vector API";
-    }
+    private SegmentVectors() {}
 
-    @Override
-    public boolean supports(Workload workload) {
-        return workload.dtype() == DType.F32;
-    }
-
-    @Override
-    public Run prepare(Workload workload) {
-        return new VectorRun(workload);
-    }
-
-    private static float get(MemorySegment a, long from, int i) {
+    static float get(MemorySegment a, long from, int i) {
         return a.get(ValueLayout.JAVA_FLOAT, from + 4L * i);
     }
 
-    private static void set(MemorySegment a, long from, int i, float value) {
+    static void set(MemorySegment a, long from, int i, float value) {
         a.set(ValueLayout.JAVA_FLOAT, from + 4L * i, value);
     }
 
-    private static float sum(MemorySegment x, long from, int columns) {
+    static float sum(MemorySegment x, long from, int columns) {
         FloatVector a = FloatVector.zero(SPECIES);
         FloatVector b = a;
         FloatVector c = a;
@@ -70,7 +56,7 @@ final class VectorApi implements Contender {
         return sum;
     }
 
-    private static float sumOfSquares(MemorySegment x, long from, int columns, float mean) {
+    static float sumOfSquares(MemorySegment x, long from, int columns, float mean) {
         FloatVector a = FloatVector.zero(SPECIES);
         FloatVector b = a;
         FloatVector c = a;
@@ -105,7 +91,7 @@ final class VectorApi implements Contender {
         return sum;
     }
 
-    private static float sumOfSquares(MemorySegment x, long from, int columns) {
+    static float sumOfSquares(MemorySegment x, long from, int columns) {
         FloatVector a = FloatVector.zero(SPECIES);
         FloatVector b = a;
         FloatVector c = a;
@@ -136,7 +122,7 @@ final class VectorApi implements Contender {
         return sum;
     }
 
-    private static void normalize(
+    static void normalize(
             MemorySegment x,
             long xFrom,
             int columns,
@@ -167,7 +153,7 @@ final class VectorApi implements Contender {
         }
     }
 
-    private static void scale(
+    static void scale(
             MemorySegment x,
             long xFrom,
             int columns,
@@ -188,73 +174,107 @@ final class VectorApi implements Contender {
         }
     }
 
-    private static final class VectorRun implements Run {
-        private final RowPool pool;
-        private final int rows;
-        private final int columns;
-        private final int xStride;
-        private final int yStride;
-        private final MemorySegment x;
-        private final MemorySegment y;
-        private final MemorySegment gamma;
-        private final MemorySegment beta;
-        private final RowPool.Rows body;
-        private final Workload workload;
-
-        VectorRun(Workload workload) {
-            pool = new RowPool(workload.threads());
-            rows = workload.rows();
-            columns = workload.columns();
-            xStride = workload.xStride();
-            yStride = workload.yStride();
-            this.workload = workload;
-            x = workload.xMemory();
-            y = workload.yMemory();
-            gamma = workload.gamma().segment();
-            beta = workload.beta().segment();
-            body = workload.isLayerNorm() ? this::layerNormRows : this::rmsNormRows;
+    /** The sums of g = dy * gamma and of g * xh. */
+    static void backwardSums(
+            MemorySegment dy,
+            long dyFrom,
+            MemorySegment x,
+            long xFrom,
+            int columns,
+            MemorySegment gamma,
+            float mean,
+            float r,
+            float[] sums) {
+        FloatVector a = FloatVector.zero(SPECIES);
+        FloatVector b = a;
+        FloatVector c = a;
+        FloatVector d = a;
+        FloatVector m = FloatVector.broadcast(SPECIES, mean);
+        int i = 0;
+        for (; i <= columns - 2 * LANES; i += 2 * LANES) {
+            FloatVector g =
+                    FloatVector.fromMemorySegment(SPECIES, dy, dyFrom + 4L * i, ORDER)
+                            .mul(FloatVector.fromMemorySegment(SPECIES, gamma, 4L * i, ORDER));
+            FloatVector h =
+                    FloatVector.fromMemorySegment(SPECIES, dy, dyFrom + 4L * (i + LANES), ORDER)
+                            .mul(FloatVector.fromMemorySegment(SPECIES, gamma, 4L * (i + LANES), ORDER));
+            a = a.add(g);
+            b = b.add(h);
+            c = g.fma(FloatVector.fromMemorySegment(SPECIES, x, xFrom + 4L * i, ORDER).sub(m), c);
+            d = h.fma(FloatVector.fromMemorySegment(SPECIES, x, xFrom + 4L * (i + LANES), ORDER).sub(m), d);
         }
+        for (; i <= columns - LANES; i += LANES) {
+            FloatVector g =
+                    FloatVector.fromMemorySegment(SPECIES, dy, dyFrom + 4L * i, ORDER)
+                            .mul(FloatVector.fromMemorySegment(SPECIES, gamma, 4L * i, ORDER));
+            a = a.add(g);
+            c = g.fma(FloatVector.fromMemorySegment(SPECIES, x, xFrom + 4L * i, ORDER).sub(m), c);
+        }
+        float sum = a.add(b).reduceLanes(VectorOperators.ADD);
+        float product = c.add(d).reduceLanes(VectorOperators.ADD);
+        for (; i < columns; i++) {
+            float g = get(dy, dyFrom, i) * get(gamma, 0, i);
+            sum += g;
+            product += g * (get(x, xFrom, i) - mean);
+        }
+        sums[0] = sum;
+        sums[1] = product * r;
+    }
 
-        private void layerNormRows(int from, int to) {
-            for (int row = from; row < to; row++) {
-                long at = 4L * row * xStride;
-                float mean = sum(x, at, columns) / columns;
-                float r =
-                        (float)
-                                (1
-                                        / Math.sqrt(
-                                                sumOfSquares(x, at, columns, mean) / columns
-                                                        + Workload.EPS));
-                normalize(x, at, columns, mean, r, gamma, beta, y, 4L * row * yStride);
+    /** The gradients of a row from the means of g and of g * xh; dbeta may be null. */
+    static void backward(
+            MemorySegment dy,
+            long dyFrom,
+            MemorySegment x,
+            long xFrom,
+            int columns,
+            MemorySegment gamma,
+            float mean,
+            float r,
+            float[] means,
+            MemorySegment dx,
+            long dxFrom,
+            float[] dgamma,
+            float[] dbeta) {
+        FloatVector m = FloatVector.broadcast(SPECIES, mean);
+        FloatVector s = FloatVector.broadcast(SPECIES, r);
+        FloatVector first = FloatVector.broadcast(SPECIES, means[0]);
+        FloatVector second = FloatVector.broadcast(SPECIES, -means[1]);
+        int i = 0;
+        for (; i <= columns - LANES; i += LANES) {
+            FloatVector upstream = FloatVector.fromMemorySegment(SPECIES, dy, dyFrom + 4L * i, ORDER);
+            FloatVector normalized = FloatVector.fromMemorySegment(SPECIES, x, xFrom + 4L * i, ORDER).sub(m).mul(s);
+            FloatVector g =
+                    upstream.mul(FloatVector.fromMemorySegment(SPECIES, gamma, 4L * i, ORDER));
+            normalized.fma(second, g.sub(first)).mul(s).intoMemorySegment(dx, dxFrom + 4L * i, ORDER);
+            upstream.fma(normalized, FloatVector.fromArray(SPECIES, dgamma, i)).intoArray(dgamma, i);
+            if (dbeta != null) {
+                upstream.add(FloatVector.fromArray(SPECIES, dbeta, i)).intoArray(dbeta, i);
             }
         }
-
-        private void rmsNormRows(int from, int to) {
-            for (int row = from; row < to; row++) {
-                long at = 4L * row * xStride;
-                float r =
-                        (float)
-                                (1
-                                        / Math.sqrt(
-                                                sumOfSquares(x, at, columns) / columns
-                                                        + Workload.EPS));
-                scale(x, at, columns, r, gamma, y, 4L * row * yStride);
+        for (; i < columns; i++) {
+            float upstream = get(dy, dyFrom, i);
+            float normalized = (get(x, xFrom, i) - mean) * r;
+            float g = upstream * get(gamma, 0, i);
+            set(dx, dxFrom, i, r * (g - means[0] - normalized * means[1]));
+            dgamma[i] += upstream * normalized;
+            if (dbeta != null) {
+                dbeta[i] += upstream;
             }
         }
+    }
 
-        @Override
-        public void call() {
-            pool.run(rows, body);
+    /** The sum of two rows. */
+    static void add(
+            MemorySegment x, long xFrom, MemorySegment z, long zFrom, int columns, MemorySegment h, long hFrom) {
+        int i = 0;
+        for (; i <= columns - LANES; i += LANES) {
+            FloatVector.fromMemorySegment(SPECIES, x, xFrom + 4L * i, ORDER)
+                    .add(FloatVector.fromMemorySegment(SPECIES, z, zFrom + 4L * i, ORDER))
+                    .intoMemorySegment(h, hFrom + 4L * i, ORDER);
         }
-
-        @Override
-        public float[] output() {
-            return workload.yArray();
-        }
-
-        @Override
-        public void close() {
-            pool.close();
+        for (; i < columns; i++) {
+            set(h, hFrom, i, get(x, xFrom, i) + get(z, zFrom, i));
         }
     }
 }

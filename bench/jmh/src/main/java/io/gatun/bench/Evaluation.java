@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.gatun.bench;
+
+import io.gatun.DType;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Function;
+
+/**
+ * The outputs of a call against the definition in float64, a row at a time. Errors are in the units
+ * of the case files.
+ */
+final class Evaluation {
+    private static final double UNIT = 0x1p-23;
+    private static final double INTERMEDIATE_UNITS = 4;
+
+    /** Sums over rows, and the sums of their scales. */
+    private record Sums(double[] values, double[] scales) {}
+
+    private final Workload workload;
+    private final Function<String, float[]> actual;
+    private final Map<String, float[]> inputs = new HashMap<>();
+    private final Map<String, float[]> outputs = new HashMap<>();
+    private final Map<String, Sums> sums = new HashMap<>();
+    private final Map<String, double[]> means = new HashMap<>();
+    private int row;
+    private double units;
+    private double absolute;
+
+    private Evaluation(Workload workload, Function<String, float[]> outputs) {
+        this.workload = workload;
+        actual = outputs;
+    }
+
+    /**
+     * Compares.
+     *
+     * @param outputs the values of each output, with the gaps of the workload or none
+     */
+    static Evaluation of(Workload workload, Function<String, float[]> outputs) {
+        Evaluation evaluation = new Evaluation(workload, outputs);
+        for (int row = 0; row < workload.rows(); row++) {
+            evaluation.row = row;
+            workload.operation().define(evaluation);
+        }
+        evaluation.sums.forEach(
+                (name, sum) -> evaluation.compareScaled(name, sum.values, sum.scales, DType.F32));
+        return evaluation;
+    }
+
+    /** The greatest error; infinite when a value is not a number. */
+    double units() {
+        return units;
+    }
+
+    /** The greatest distance from an expected value, likewise. */
+    double absolute() {
+        return absolute;
+    }
+
+    int columns() {
+        return workload.columns();
+    }
+
+    /** This row of an input, its number for this row, or all of its columns. */
+    double[] input(String name) {
+        return part(inputs.computeIfAbsent(name, workload::array), name);
+    }
+
+    /** The means of the columns of an input. */
+    double[] columnMeans(String name) {
+        return means.computeIfAbsent(
+                name,
+                key -> {
+                    double[] mean = new double[columns()];
+                    int last = row;
+                    for (row = 0; row < workload.rows(); row++) {
+                        double[] values = input(key);
+                        for (int i = 0; i < mean.length; i++) {
+                            mean[i] += values[i] / workload.rows();
+                        }
+                    }
+                    row = last;
+                    return mean;
+                });
+    }
+
+    /** What the call wrote into this row. */
+    double[] output(String name) {
+        return part(outputs.computeIfAbsent(name, actual), name);
+    }
+
+    private double[] part(float[] values, String name) {
+        int length =
+                switch (workload.operand(name).extent()) {
+                    case FULL -> workload.width();
+                    case COLUMNS -> workload.columns();
+                    case ROWS -> 1;
+                };
+        int stride = values.length / workload.rows();
+        int from = workload.operand(name).extent() == Operand.Extent.COLUMNS ? 0 : row * stride;
+        double[] part = new double[length];
+        for (int i = 0; i < length; i++) {
+            part[i] = values[from + i];
+        }
+        return part;
+    }
+
+    /** This row of an output, within units of {@code 1 + |y|} or the last place. */
+    void expect(String name, double[] values) {
+        double[] got = output(name);
+        DType dtype = workload.typeOf(workload.operand(name));
+        for (int i = 0; i < got.length; i++) {
+            double distance = Math.abs(got[i] - values[i]);
+            double float32 = UNIT * (1 + Math.abs(values[i]));
+            double error = distance / (dtype == DType.F32 ? float32 : lastPlace(dtype, values[i]));
+            if (dtype != DType.F32 && distance <= INTERMEDIATE_UNITS * float32) {
+                // A float32 result rounded: what that may be off by is at most one unit.
+                error = Math.min(error, 1);
+            }
+            note(error, distance);
+        }
+    }
+
+    /** This row of a gradient, within units of a scale before the rounding to its type. */
+    void expect(String name, double[] values, double[] scales) {
+        compareScaled(name, values, scales, workload.typeOf(workload.operand(name)));
+    }
+
+    /** A row's part in sums over rows. */
+    void add(String name, double[] values, double[] scales) {
+        Sums sum =
+                sums.computeIfAbsent(
+                        name, k -> new Sums(new double[values.length], new double[values.length]));
+        for (int i = 0; i < values.length; i++) {
+            sum.values[i] += values[i];
+            sum.scales[i] += scales[i];
+        }
+    }
+
+    private void compareScaled(String name, double[] values, double[] scales, DType dtype) {
+        double[] got = output(name);
+        for (int i = 0; i < got.length; i++) {
+            double distance = Math.abs(got[i] - values[i]);
+            double rounding = dtype == DType.F32 ? 0 : lastPlace(dtype, values[i]) / 2;
+            double beyond = distance <= rounding ? 0 : distance - rounding;
+            note(beyond == 0 ? 0 : beyond / (UNIT * scales[i]), distance);
+        }
+    }
+
+    private void note(double error, double distance) {
+        if (!(error <= units)) {
+            units = Double.isNaN(error) ? Double.POSITIVE_INFINITY : error;
+        }
+        if (!(distance <= absolute)) {
+            absolute = Double.isNaN(distance) ? Double.POSITIVE_INFINITY : distance;
+        }
+    }
+
+    private static double lastPlace(DType dtype, double value) {
+        int precision = dtype == DType.BF16 ? 8 : 11;
+        int least = dtype == DType.BF16 ? -126 : -14;
+        return Math.scalb(1.0, Math.max(Math.getExponent(value), least) - (precision - 1));
+    }
+
+    /** Magnitudes, the scale of what is an input. */
+    static double[] magnitudes(double[] values) {
+        return Arrays.stream(values).map(Math::abs).toArray();
+    }
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.gatun.bench;
+
+/**
+ * One array of an operation.
+ *
+ * @param name the name in the C interface
+ * @param input whether it is read and has values before the call
+ * @param extent its shape
+ * @param least the least value of an input
+ * @param spread how far above that its values lie
+ */
+record Operand(String name, boolean input, Extent extent, float least, float spread) {
+    /** The shape of an array, and with it the data type. */
+    enum Extent {
+        /** Rows by width, of the data type of the workload, with a distance between rows. */
+        FULL,
+        /** One float32 for each column. */
+        COLUMNS,
+        /** One float32 for each row. */
+        ROWS
+    }
+
+    /** Rows that are read. */
+    static Operand data(String name) {
+        return new Operand(name, true, Extent.FULL, -1.75f, 4);
+    }
+
+    /** A factor of each column. */
+    static Operand gamma(String name) {
+        return new Operand(name, true, Extent.COLUMNS, 0.5f, 1);
+    }
+
+    /** What is added to each column. */
+    static Operand beta(String name) {
+        return new Operand(name, true, Extent.COLUMNS, -0.5f, 1);
+    }
+
+    /** A number for each row that is read. */
+    static Operand rows(String name) {
+        return new Operand(name, true, Extent.ROWS, -0.5f, 1);
+    }
+
+    /** An array that is written. */
+    static Operand result(String name, Extent extent) {
+        return new Operand(name, false, extent, 0, 0);
+    }
+}
