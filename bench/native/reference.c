@@ -62,8 +62,8 @@ double error_units(double got, double expected, int dtype) {
     const double difference = fabs(got - expected);
     if (dtype == GATUN_F32)
         return difference / (unit * (1.0 + fabs(expected)));
-    const double units = difference / last_place(expected, dtype);
-    const int as_float32 = difference <= 4 * unit * (1.0 + fabs(expected));
+    const double place = last_place(expected, dtype), units = difference / place;
+    const int as_float32 = difference - place / 2 <= 4 * unit * (1.0 + fabs(expected));
     return as_float32 && units > 1 ? 1 : units;
 }
 

@@ -11,8 +11,8 @@ double load_element(const void *memory, int dtype, long long index);
 /* Truncates: enough to make valid numbers of any type from moderate ones. */
 void store_element(void *memory, int dtype, long long index, float value);
 
-/* In the units of the case files: of 1 + |y| for float32, of the last place for 16-bit types. A 16-bit result is a float32
- * result rounded: what that may be off by counts as at most one unit in the last place, where those are smaller. */
+/* In the units of the case files: of 1 + |y| for float32, of the last place for 16-bit types. A 16-bit result is a
+ * float32 result rounded: where that is within the bound of float32, it counts as at most one unit in the last place. */
 double error_units(double got, double expected, int dtype);
 
 /* In units of 2^-23 * scale, before the rounding to the type. */

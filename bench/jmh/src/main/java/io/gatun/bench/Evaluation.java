@@ -114,12 +114,15 @@ final class Evaluation {
         for (int i = 0; i < got.length; i++) {
             double distance = Math.abs(got[i] - values[i]);
             double float32 = UNIT * (1 + Math.abs(values[i]));
-            double error = distance / (dtype == DType.F32 ? float32 : lastPlace(dtype, values[i]));
-            if (dtype != DType.F32 && distance <= INTERMEDIATE_UNITS * float32) {
-                // A float32 result rounded: what that may be off by is at most one unit.
-                error = Math.min(error, 1);
+            if (dtype == DType.F32) {
+                note(distance / float32, distance);
+                continue;
             }
-            note(error, distance);
+            double place = lastPlace(dtype, values[i]);
+            double error = distance / place;
+            // A float32 result rounded: where that is within its bound, it counts as one at most.
+            boolean asFloat32 = distance - place / 2 <= INTERMEDIATE_UNITS * float32;
+            note(asFloat32 ? Math.min(error, 1) : error, distance);
         }
     }
 
