@@ -214,10 +214,10 @@ final class ArrayVectors {
         for (; i <= columns - LANES; i += LANES) {
             FloatVector upstream = FloatVector.fromArray(SPECIES, dy, dyFrom + i);
             FloatVector normalized = FloatVector.fromArray(SPECIES, x, xFrom + i).sub(m).mul(s);
-            FloatVector g =
-                    upstream.mul(FloatVector.fromArray(SPECIES, gamma, i));
+            FloatVector g = upstream.mul(FloatVector.fromArray(SPECIES, gamma, i));
             normalized.fma(second, g.sub(first)).mul(s).intoArray(dx, dxFrom + i);
-            upstream.fma(normalized, FloatVector.fromArray(SPECIES, dgamma, i)).intoArray(dgamma, i);
+            upstream.fma(normalized, FloatVector.fromArray(SPECIES, dgamma, i))
+                    .intoArray(dgamma, i);
             if (dbeta != null) {
                 upstream.add(FloatVector.fromArray(SPECIES, dbeta, i)).intoArray(dbeta, i);
             }
@@ -235,8 +235,7 @@ final class ArrayVectors {
     }
 
     /** The sum of two rows. */
-    static void add(
-            float[] x, int xFrom, float[] z, int zFrom, int columns, float[] h, int hFrom) {
+    static void add(float[] x, int xFrom, float[] z, int zFrom, int columns, float[] h, int hFrom) {
         int i = 0;
         for (; i <= columns - LANES; i += LANES) {
             FloatVector.fromArray(SPECIES, x, xFrom + i)

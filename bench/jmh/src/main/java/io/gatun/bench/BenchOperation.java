@@ -9,8 +9,8 @@ import java.util.function.Function;
 
 /**
  * An operation in one direction as the benchmarks see it: its arrays, what they cost at least, its
- * definition, and the ways to compute it. A new operation is a class of this kind, or an argument of
- * one, and a line of {@link BenchOperations}.
+ * definition, and the ways to compute it. A new operation is a class of this kind, or an argument
+ * of one, and a line of {@link BenchOperations}.
  */
 public abstract class BenchOperation {
     private final String function;

@@ -29,7 +29,8 @@ final class BorderRun {
 
     private BorderRun() {}
 
-    static List<BenchResults.Border> run(BenchOperation operation, NativeLimits limits, Sampler sampler) {
+    static List<BenchResults.Border> run(
+            BenchOperation operation, NativeLimits limits, Sampler sampler) {
         List<BenchResults.Border> results = new ArrayList<>();
         try (Workload workload = Workload.of(operation, 1, COLUMNS);
                 NativeLimits.NativeCall fromC = limits.nativeCall(workload);

@@ -8,7 +8,9 @@ final class ColumnSums {
     private final float[] total;
     private final ThreadLocal<float[]> own;
 
-    /** @param total receives the sums */
+    /**
+     * @param total receives the sums
+     */
     ColumnSums(float[] total) {
         this.total = total;
         own = ThreadLocal.withInitial(() -> new float[total.length]);

@@ -24,8 +24,7 @@ public final class Contenders {
                                 new GatunOffHeap(),
                                 new GatunHeap(),
                                 new GatunSeparately(),
-                                LoopContender.offHeap(
-                                        "Vector API", BenchOperation::segmentVectors),
+                                LoopContender.offHeap("Vector API", BenchOperation::segmentVectors),
                                 LoopContender.onHeap(
                                         "Vector API float[]", BenchOperation::arrayVectors),
                                 LoopContender.onHeap("Java loops", BenchOperation::javaLoops)));

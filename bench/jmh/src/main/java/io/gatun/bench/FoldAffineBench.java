@@ -52,7 +52,6 @@ final class FoldAffineBench extends BenchOperation {
         Tensor biasOut = tensors.apply("bias_out");
         NormParameters parameters =
                 new NormParameters(tensors.apply("gamma"), tensors.apply("beta"));
-        return () ->
-                WeightConversion.foldAffine(weight, bias, parameters, 0, weightOut, biasOut);
+        return () -> WeightConversion.foldAffine(weight, bias, parameters, 0, weightOut, biasOut);
     }
 }

@@ -19,8 +19,7 @@ final class GatunHeap implements Contender {
     public Run prepare(Workload workload) {
         HeapOperands arrays = new HeapOperands(workload);
         Runnable gatun =
-                workload.operation()
-                        .gatun(name -> workload.tensor(name, arrays.array(name)));
+                workload.operation().gatun(name -> workload.tensor(name, arrays.array(name)));
         return new Run() {
             @Override
             public void call() {

@@ -53,14 +53,12 @@ final class HeadNormBackwardBench extends BenchOperation {
         double[] scales = new double[packed.length];
         int columns = row.columns();
         for (int head = 0; head < HeadNormBench.HEADS; head++) {
-            NormRow norm =
-                    new NormRow(NormKind.RMS, HeadNormBench.head(packed, head, columns));
+            NormRow norm = new NormRow(NormKind.RMS, HeadNormBench.head(packed, head, columns));
             double[] dy = HeadNormBench.head(upstream, head, columns);
             double[] magnitudes = Evaluation.magnitudes(dy);
             String name = HeadNormBench.role(head) + "_gamma";
             double[] gamma = row.input(name);
-            System.arraycopy(
-                    norm.gradient(dy, gamma), 0, expected, head * columns, columns);
+            System.arraycopy(norm.gradient(dy, gamma), 0, expected, head * columns, columns);
             System.arraycopy(
                     norm.gradientScale(magnitudes, gamma), 0, scales, head * columns, columns);
             row.add("d" + name, norm.gammaGradient(dy), norm.gammaScale(magnitudes));
@@ -76,7 +74,6 @@ final class HeadNormBackwardBench extends BenchOperation {
         Qkv gammas = HeadNormBench.gammas(tensors, "");
         Qkv dgammas = HeadNormBench.gammas(tensors, "d");
         NormOptions options = NormOptions.eps(Workload.EPS);
-        return () ->
-                HeadNormalization.qkvHeadRmsNormBackward(dy, x, gammas, options, dx, dgammas);
+        return () -> HeadNormalization.qkvHeadRmsNormBackward(dy, x, gammas, options, dx, dgammas);
     }
 }

@@ -40,6 +40,7 @@ final class Measurement {
     private static final int WARM_UP_ROWS = 64;
     private static final int WARM_UP_COLUMNS = 515;
     private static final long LEAST_WARM_UP_CALLS = 400;
+
     /** Those whose accuracy and border are looked at, too. */
     private static final List<String> PLAIN_NORMS = List.of("layer_norm", "rms_norm");
 

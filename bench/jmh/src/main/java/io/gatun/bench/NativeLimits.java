@@ -150,12 +150,7 @@ public final class NativeLimits {
      * @return the limit, to be closed
      */
     public Limit limit(
-            int reads,
-            int writes,
-            boolean inPlace,
-            long bytes,
-            int threads,
-            double sampleNanos) {
+            int reads, int writes, boolean inPlace, long bytes, int threads, double sampleNanos) {
         try {
             MemorySegment address =
                     (MemorySegment)

@@ -296,10 +296,20 @@ final class NormBackwardBench extends BenchOperation {
             @Override
             public void end() {
                 MemorySegment.copy(
-                        gammaTotal, 0, workload.memory("dgamma"), ValueLayout.JAVA_FLOAT, 0, columns);
+                        gammaTotal,
+                        0,
+                        workload.memory("dgamma"),
+                        ValueLayout.JAVA_FLOAT,
+                        0,
+                        columns);
                 if (centered) {
                     MemorySegment.copy(
-                            betaTotal, 0, workload.memory("dbeta"), ValueLayout.JAVA_FLOAT, 0, columns);
+                            betaTotal,
+                            0,
+                            workload.memory("dbeta"),
+                            ValueLayout.JAVA_FLOAT,
+                            0,
+                            columns);
                 }
             }
         };

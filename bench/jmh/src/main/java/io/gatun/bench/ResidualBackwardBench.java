@@ -15,8 +15,8 @@ import java.util.function.Function;
 
 /**
  * The gradients of the operations that join normalization and residual addition, with saved
- * statistics. alpha is 1, so where the gradient of the residual is also that of the sublayer or of h
- * it is not written again.
+ * statistics. alpha is 1, so where the gradient of the residual is also that of the sublayer or of
+ * h it is not written again.
  */
 final class ResidualBackwardBench extends BenchOperation {
     private final Form form;
@@ -57,8 +57,7 @@ final class ResidualBackwardBench extends BenchOperation {
         if (form == Form.NORM_ADD_NORM) {
             list.add(Operand.result("dresidual", Operand.Extent.FULL));
         }
-        form.suffixes()
-                .forEach(suffix -> list.addAll(NormBackwardBench.gradients(kind, suffix)));
+        form.suffixes().forEach(suffix -> list.addAll(NormBackwardBench.gradients(kind, suffix)));
         return list;
     }
 
@@ -192,12 +191,7 @@ final class ResidualBackwardBench extends BenchOperation {
         Runnable first =
                 two
                         ? NormBackwardBench.gatun(
-                                kind,
-                                workload::tensor,
-                                sum,
-                                "x",
-                                "dx",
-                                form.suffixes().getFirst())
+                                kind, workload::tensor, sum, "x", "dx", form.suffixes().getFirst())
                         : null;
         return () -> {
             last.run();

@@ -14,7 +14,9 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 
-/** The operations that join normalization and residual addition; alpha is 1 and there is no bias. */
+/**
+ * The operations that join normalization and residual addition; alpha is 1 and there is no bias.
+ */
 final class ResidualBench extends BenchOperation {
     /** Which of the three. */
     enum Form {
@@ -99,9 +101,7 @@ final class ResidualBench extends BenchOperation {
         row.expect("h", h);
         if (form != Form.NORM_ADD) {
             // What is normalized is the sum as it is stored.
-            row.expect(
-                    "y",
-                    NormBench.apply(kind, row.output("h"), row, form.suffixes().getLast()));
+            row.expect("y", NormBench.apply(kind, row.output("h"), row, form.suffixes().getLast()));
         }
     }
 
@@ -122,9 +122,7 @@ final class ResidualBench extends BenchOperation {
         NormParameters last = parameters(tensors, form.suffixes().getLast());
         return switch (form) {
             case ADD_NORM ->
-                    () ->
-                            ResidualNormalization.residualAddNorm(
-                                    x, residual, first, options, h, y);
+                    () -> ResidualNormalization.residualAddNorm(x, residual, first, options, h, y);
             case NORM_ADD ->
                     () -> ResidualNormalization.normResidualAdd(x, first, residual, options, h);
             case NORM_ADD_NORM ->
@@ -181,8 +179,7 @@ final class ResidualBench extends BenchOperation {
         int columns = workload.columns();
         return (from, to) -> {
             for (int row = from; row < to; row++) {
-                SegmentVectors.add(
-                        x, row * xStride, z, row * zStride, columns, h, row * hStride);
+                SegmentVectors.add(x, row * xStride, z, row * zStride, columns, h, row * hStride);
             }
         };
     }

@@ -9,9 +9,9 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The passes over a row in memory segments with jdk.incubator.vector, as a skilled user writes them:
- * the preferred species, four accumulators, fused multiply-add, and each pass a method of its own,
- * since a row in one method exceeds what the JIT inlines.
+ * The passes over a row in memory segments with jdk.incubator.vector, as a skilled user writes
+ * them: the preferred species, four accumulators, fused multiply-add, and each pass a method of its
+ * own, since a row in one method exceeds what the JIT inlines.
  */
 final class SegmentVectors {
     static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
@@ -197,11 +197,18 @@ final class SegmentVectors {
                             .mul(FloatVector.fromMemorySegment(SPECIES, gamma, 4L * i, ORDER));
             FloatVector h =
                     FloatVector.fromMemorySegment(SPECIES, dy, dyFrom + 4L * (i + LANES), ORDER)
-                            .mul(FloatVector.fromMemorySegment(SPECIES, gamma, 4L * (i + LANES), ORDER));
+                            .mul(
+                                    FloatVector.fromMemorySegment(
+                                            SPECIES, gamma, 4L * (i + LANES), ORDER));
             a = a.add(g);
             b = b.add(h);
             c = g.fma(FloatVector.fromMemorySegment(SPECIES, x, xFrom + 4L * i, ORDER).sub(m), c);
-            d = h.fma(FloatVector.fromMemorySegment(SPECIES, x, xFrom + 4L * (i + LANES), ORDER).sub(m), d);
+            d =
+                    h.fma(
+                            FloatVector.fromMemorySegment(
+                                            SPECIES, x, xFrom + 4L * (i + LANES), ORDER)
+                                    .sub(m),
+                            d);
         }
         for (; i <= columns - LANES; i += LANES) {
             FloatVector g =
@@ -242,12 +249,18 @@ final class SegmentVectors {
         FloatVector second = FloatVector.broadcast(SPECIES, -means[1]);
         int i = 0;
         for (; i <= columns - LANES; i += LANES) {
-            FloatVector upstream = FloatVector.fromMemorySegment(SPECIES, dy, dyFrom + 4L * i, ORDER);
-            FloatVector normalized = FloatVector.fromMemorySegment(SPECIES, x, xFrom + 4L * i, ORDER).sub(m).mul(s);
+            FloatVector upstream =
+                    FloatVector.fromMemorySegment(SPECIES, dy, dyFrom + 4L * i, ORDER);
+            FloatVector normalized =
+                    FloatVector.fromMemorySegment(SPECIES, x, xFrom + 4L * i, ORDER).sub(m).mul(s);
             FloatVector g =
                     upstream.mul(FloatVector.fromMemorySegment(SPECIES, gamma, 4L * i, ORDER));
-            normalized.fma(second, g.sub(first)).mul(s).intoMemorySegment(dx, dxFrom + 4L * i, ORDER);
-            upstream.fma(normalized, FloatVector.fromArray(SPECIES, dgamma, i)).intoArray(dgamma, i);
+            normalized
+                    .fma(second, g.sub(first))
+                    .mul(s)
+                    .intoMemorySegment(dx, dxFrom + 4L * i, ORDER);
+            upstream.fma(normalized, FloatVector.fromArray(SPECIES, dgamma, i))
+                    .intoArray(dgamma, i);
             if (dbeta != null) {
                 upstream.add(FloatVector.fromArray(SPECIES, dbeta, i)).intoArray(dbeta, i);
             }
@@ -266,7 +279,13 @@ final class SegmentVectors {
 
     /** The sum of two rows. */
     static void add(
-            MemorySegment x, long xFrom, MemorySegment z, long zFrom, int columns, MemorySegment h, long hFrom) {
+            MemorySegment x,
+            long xFrom,
+            MemorySegment z,
+            long zFrom,
+            int columns,
+            MemorySegment h,
+            long hFrom) {
         int i = 0;
         for (; i <= columns - LANES; i += LANES) {
             FloatVector.fromMemorySegment(SPECIES, x, xFrom + 4L * i, ORDER)

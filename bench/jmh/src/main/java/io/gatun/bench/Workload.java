@@ -264,9 +264,7 @@ public final class Workload implements AutoCloseable {
      */
     public Tensor tensor(String name) {
         Tensor tensor = tensors.get(name);
-        return operand(name).extent() == Operand.Extent.FULL
-                ? tensor.slice(1, 0, width())
-                : tensor;
+        return operand(name).extent() == Operand.Extent.FULL ? tensor.slice(1, 0, width()) : tensor;
     }
 
     /** Tensors of the same shapes on arrays. */

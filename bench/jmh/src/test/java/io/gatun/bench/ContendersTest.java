@@ -156,12 +156,18 @@ class ContendersTest {
     void bytesAndOperationsOfTheFormula() {
         Map<String, Long> bytes =
                 Map.of(
-                        "layer_norm", 2L * 30 * 4,
-                        "rms_norm_backward", 3L * 30 * 4 + (2 * 10 + 3) * 4,
-                        "layer_norm_backward", 3L * 30 * 4 + (3 * 10 + 3 * 3) * 4,
-                        "residual_add_norm:rms-in-place", 4L * 30 * 4,
-                        "norm_residual_add:rms", 3L * 30 * 4,
-                        "norm_add_norm_backward:rms", 6L * 30 * 4 + 2 * (2 * 10 + 3) * 4);
+                        "layer_norm",
+                        2L * 30 * 4,
+                        "rms_norm_backward",
+                        3L * 30 * 4 + (2 * 10 + 3) * 4,
+                        "layer_norm_backward",
+                        3L * 30 * 4 + (3 * 10 + 3 * 3) * 4,
+                        "residual_add_norm:rms-in-place",
+                        4L * 30 * 4,
+                        "norm_residual_add:rms",
+                        3L * 30 * 4,
+                        "norm_add_norm_backward:rms",
+                        6L * 30 * 4 + 2 * (2 * 10 + 3) * 4);
         bytes.forEach(
                 (key, expected) -> {
                     try (Workload workload = Workload.of(BenchOperations.named(key), 3, 10)) {
@@ -182,8 +188,7 @@ class ContendersTest {
             workload.set("x", 0, 1e6f);
             workload.fill("gamma", 1);
             assertEquals(4, workload.error(name -> new float[] {1 + 0x1p-20f}), 1e-4);
-            assertEquals(
-                    Double.POSITIVE_INFINITY, workload.error(name -> new float[] {Float.NaN}));
+            assertEquals(Double.POSITIVE_INFINITY, workload.error(name -> new float[] {Float.NaN}));
         }
     }
 
@@ -215,8 +220,7 @@ class ContendersTest {
             for (DType dtype : file.bounds().keySet()) {
                 try (Workload workload =
                                 workload(operation, dtype, new Shape(9, 100, 100, 100, 1));
-                        Contender.Run run =
-                                Contenders.named(Contenders.GATUN).prepare(workload)) {
+                        Contender.Run run = Contenders.named(Contenders.GATUN).prepare(workload)) {
                     run.call();
                     double error = workload.error(run::output);
                     assertTrue(

@@ -11,7 +11,8 @@ class NativeLimitsTest {
     @Test
     void aCopyMovesItsBytes() {
         for (int threads : new int[] {1, 2}) {
-            try (NativeLimits.Limit limit = NativeLimits.load().limit(1, 1, false, 10_000, threads, 1e4)) {
+            try (NativeLimits.Limit limit =
+                    NativeLimits.load().limit(1, 1, false, 10_000, threads, 1e4)) {
                 assertEquals("copy", limit.name());
                 assertEquals(2 * 157 * 64, limit.bytes(), "157 cache lines, read and written");
                 assertTrue(limit.candidateName(0).startsWith("copy"), limit.candidateName(0));
@@ -44,16 +45,14 @@ class NativeLimitsTest {
         try (NativeLimits.Limit limit = NativeLimits.load().limit(2, 2, true, 4096, 1, 1e4)) {
             assertEquals(4 * 4096, limit.bytes(), "each of two arrays read and written");
             assertEquals("2r2w-in-place", limit.name());
-            assertTrue(
-                    limit.candidateName(0).startsWith("2r2w-in-place"), limit.candidateName(0));
+            assertTrue(limit.candidateName(0).startsWith("2r2w-in-place"), limit.candidateName(0));
         }
     }
 
     @Test
     void aShapeThatIsNotBuiltIsRefused() {
         NativeLimits limits = NativeLimits.load();
-        assertThrows(
-                IllegalStateException.class, () -> limits.limit(4, 4, false, 4096, 1, 1e4));
+        assertThrows(IllegalStateException.class, () -> limits.limit(4, 4, false, 4096, 1, 1e4));
         assertThrows(
                 IllegalStateException.class,
                 () -> limits.limit(1, 2, true, 4096, 1, 1e4),

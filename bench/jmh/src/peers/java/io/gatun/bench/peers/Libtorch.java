@@ -24,8 +24,8 @@ import org.bytedeco.pytorch.global.torch;
 
 /**
  * torch.layer_norm and torch.rms_norm; with residual additions, one call after the other; backward,
- * what autograd makes of them, from a graph that is kept. They return new tensors: with an allocator
- * that keeps freed blocks (MALLOC_MMAP_MAX_=0), as the runner sets, that costs little.
+ * what autograd makes of them, from a graph that is kept. They return new tensors: with an
+ * allocator that keeps freed blocks (MALLOC_MMAP_MAX_=0), as the runner sets, that costs little.
  */
 public final class Libtorch implements Contender {
     /** Loads nothing yet. */
@@ -45,15 +45,15 @@ public final class Libtorch implements Contender {
                 && workload.operation().inPlace().isEmpty()
                 && switch (workload.operation().function()) {
                     case "layer_norm",
-                                    "rms_norm",
-                                    "residual_add_norm",
-                                    "norm_residual_add",
-                                    "norm_add_norm",
-                                    "layer_norm_backward",
-                                    "rms_norm_backward",
-                                    "residual_add_norm_backward",
-                                    "norm_residual_add_backward",
-                                    "norm_add_norm_backward" ->
+                            "rms_norm",
+                            "residual_add_norm",
+                            "norm_residual_add",
+                            "norm_add_norm",
+                            "layer_norm_backward",
+                            "rms_norm_backward",
+                            "residual_add_norm_backward",
+                            "norm_residual_add_backward",
+                            "norm_add_norm_backward" ->
                             true;
                     default -> false;
                 };
@@ -85,8 +85,7 @@ public final class Libtorch implements Contender {
         /** Rows of the workload. */
         final Tensor data(String name) {
             return inputs.computeIfAbsent(
-                    name,
-                    n -> tensor(workload.memory(n), workload.rows(), workload.columns()));
+                    name, n -> tensor(workload.memory(n), workload.rows(), workload.columns()));
         }
 
         /** A parameter of the workload. */
@@ -195,7 +194,8 @@ public final class Libtorch implements Contender {
             try (AutoGradMode gradient = new AutoGradMode(true)) {
                 switch (workload.operation().function()) {
                     case "residual_add_norm_backward" -> {
-                        // The sum is given: it is the variable, and its gradient that of both addends.
+                        // The sum is given: it is the variable, and its gradient that of both
+                        // addends.
                         Tensor h = variable("dx", data("h"));
                         connect(norm(h, ""), "dy");
                         connect(h, "dh_in");
@@ -224,8 +224,7 @@ public final class Libtorch implements Contender {
 
         private Tensor norm(Tensor x, String suffix) {
             TensorOptional gamma =
-                    new TensorOptional(
-                            variable("dgamma" + suffix, parameter("gamma" + suffix)));
+                    new TensorOptional(variable("dgamma" + suffix, parameter("gamma" + suffix)));
             TensorOptional beta =
                     isLayerNorm
                             ? new TensorOptional(variable("dbeta" + suffix, zeros()))

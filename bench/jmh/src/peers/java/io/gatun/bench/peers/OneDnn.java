@@ -139,9 +139,7 @@ public final class OneDnn implements Contender {
             for (int row = 0; row < scales.length; row++) {
                 double scale = scales[row];
                 variances.setAtIndex(
-                        ValueLayout.JAVA_FLOAT,
-                        row,
-                        (float) (1 / (scale * scale) - Workload.EPS));
+                        ValueLayout.JAVA_FLOAT, row, (float) (1 / (scale * scale) - Workload.EPS));
             }
             return variances;
         }

@@ -60,12 +60,9 @@ final class OnnxGraph {
         }
         node.text(
                 4,
-                (isSkip ? "Skip" : "")
-                        + (isLayerNorm ? "" : "Simplified")
-                        + "LayerNormalization");
+                (isSkip ? "Skip" : "") + (isLayerNorm ? "" : "Simplified") + "LayerNormalization");
         if (!isSkip) {
-            node.message(
-                    5, new Message().text(1, "axis").number(3, -1).number(20, ATTRIBUTE_INT));
+            node.message(5, new Message().text(1, "axis").number(3, -1).number(20, ATTRIBUTE_INT));
         }
         node.message(
                 5,

@@ -16,7 +16,8 @@ import java.util.Map;
 
 /**
  * LayerNormalization, SimplifiedLayerNormalization and both with a residual addition before
- * (SkipLayerNormalization, SkipSimplifiedLayerNormalization) of ONNX Runtime, in a graph of one node.
+ * (SkipLayerNormalization, SkipSimplifiedLayerNormalization) of ONNX Runtime, in a graph of one
+ * node.
  */
 public final class OnnxRuntime implements Contender {
     /** Loads nothing yet. */
