@@ -139,6 +139,11 @@ final class RowCalls {
             MemorySegment scratch =
                     scratchBytes == 0 ? MemorySegment.NULL : slab.memory().asSlice(0, scratchBytes);
             if (heap) {
+                // Only the last call has these, which would find them closed after rows are done.
+                Operands.requireOpen(gradient1, "gradient1");
+                Operands.requireOpen(gradient2, "gradient2");
+                Operands.requireOpen(gradient3, "gradient3");
+                Operands.requireOpen(gradient4, "gradient4");
                 pieces(rows, elements, cost, scratch, scratchBytes, backward);
             }
             boolean gradients =

@@ -18,8 +18,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -32,33 +30,23 @@ class EntryArgumentsTest {
     private static final long ROWS = 3;
     private static final long COLUMNS = 4;
 
-    private static List<Device> devices;
-
-    @BeforeAll
-    static void open() {
-        devices = List.of(Device.cpu(), Device.reference());
-    }
-
-    @AfterAll
-    static void close() {
-        devices.forEach(Device::close);
-    }
-
+    /** Settings are closed by JUnit, each with a device of its own. */
     static Stream<Arguments> everywhere() {
-        return devices.stream()
+        return Stream.of(true, false)
+                .flatMap(cpu -> Stream.of(true, false).map(onHeap -> List.of(cpu, onHeap)))
                 .flatMap(
-                        device ->
-                                Stream.of(true, false)
-                                        .flatMap(
-                                                onHeap ->
-                                                        Entry.all().stream()
-                                                                .map(
-                                                                        entry ->
-                                                                                Arguments.of(
-                                                                                        new Setting(
-                                                                                                device,
-                                                                                                onHeap),
-                                                                                        entry))));
+                        where ->
+                                Entry.all().stream()
+                                        .map(
+                                                entry ->
+                                                        Arguments.of(
+                                                                new Setting(
+                                                                        where.getFirst()
+                                                                                ? Device.cpu()
+                                                                                : Device
+                                                                                        .reference(),
+                                                                        where.getLast()),
+                                                                entry)));
     }
 
     private static Map<String, Tensor> tensors(Setting at, Entry entry) {

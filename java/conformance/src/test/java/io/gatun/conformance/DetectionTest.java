@@ -160,6 +160,7 @@ final class DetectionTest {
                     continue;
                 }
                 boolean wide = dtype == DType.F32 || output.storage() == Operand.Storage.STATISTIC;
+                int units = (int) (2 * CaseFile.load(operation.function()).bound(dtype)) + 1;
                 String name = output.name();
                 CheckResult result =
                         run(
@@ -179,7 +180,7 @@ final class DetectionTest {
                                                             : dtype.toFloat(
                                                                     (short)
                                                                             (dtype.fromFloat(value)
-                                                                                    + 3)),
+                                                                                    + units)),
                                                     last);
                                         }));
                 assertCaught(result, name + "[", "expected", "bound");
