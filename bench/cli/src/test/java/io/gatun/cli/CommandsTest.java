@@ -142,7 +142,8 @@ final class CommandsTest {
                     values[i] = 1 + i % 5;
                 }
                 if (!first) {
-                    arguments.add("--" + operand.name().replace('_', '-'));
+                    String option = "--" + operand.name().replace('_', '-');
+                    arguments.add(option.replaceFirst("-out$", "-in"));
                 }
                 arguments.add(npy(operand.name() + ".npy", "f4", shape, values));
                 first = false;

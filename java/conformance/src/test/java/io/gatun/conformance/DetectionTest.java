@@ -129,7 +129,7 @@ final class DetectionTest {
                         .filter(
                                 c ->
                                         c.name().equals("plain")
-                                                && c.shape().matches("[2-9]\\d?x([7-9]|\\d\\d).*"))
+                                                && c.shape().matches("[2-9]\\d?x([7-9]|\\d{2,3})"))
                         .findFirst()
                         .orElseThrow();
         return Suite.result(check, Suite.prepare(check, 7), Device.reference(), 7);
