@@ -390,7 +390,14 @@ final class CommandsTest {
     @Test
     void onlyTakesTheNameOfACheck() {
         Result result =
-                gatun("check", "--device", "reference", "--only", "*/f32/2x2/plain", "--seed", "5");
+                gatun(
+                        "check",
+                        "--device",
+                        "reference",
+                        "--only",
+                        "rms_norm/*/f32/2x2/plain",
+                        "--seed",
+                        "5");
         assertEquals(0, result.code());
         assertTrue(result.out().contains("2 checks on each, seed 5"), result.out());
     }
