@@ -151,13 +151,13 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /**
-     * {@code --gamma} of an input, {@code --rstd-out} or {@code --rstd} of an output, and {@code
-     * --out} of the first.
+     * {@code --gamma} of an input ({@code --dk-in} of dk_out, the gradient of a result), {@code
+     * --rstd-out} or {@code --rstd} of an output, and {@code --out} of the first.
      */
     private String[] options(Operand operand) {
         String name = "--" + operand.name().replace('_', '-');
         if (operand.role().isInput()) {
-            return new String[] {name};
+            return new String[] {name.replaceFirst("-out$", "-in")};
         }
         if (operand.equals(firstOutput())) {
             return new String[] {OUT};

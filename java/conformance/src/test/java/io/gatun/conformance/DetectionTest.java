@@ -120,13 +120,16 @@ final class DetectionTest {
         return Operations.all().stream().map(PlannedOperation.class::cast).toList();
     }
 
-    /** The plain recipe of an operation on a small shape. */
+    /** The plain recipe of an operation on a small shape; with two columns gradients vanish. */
     private static CheckResult run(
             PlannedOperation genuine, DType dtype, BiConsumer<Arguments, Runnable> tampering) {
         Operation operation = new Tampered(genuine, tampering);
         Check check =
                 operation.checks(CaseFile.load(operation.function()), dtype).stream()
-                        .filter(c -> c.name().equals("plain") && c.shape().matches("[2-9]\\d?x.*"))
+                        .filter(
+                                c ->
+                                        c.name().equals("plain")
+                                                && c.shape().matches("[2-9]\\d?x([7-9]|\\d{2,3})"))
                         .findFirst()
                         .orElseThrow();
         return Suite.result(check, Suite.prepare(check, 7), Device.reference(), 7);
