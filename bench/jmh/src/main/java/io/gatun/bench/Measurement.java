@@ -127,7 +127,7 @@ final class Measurement {
             }
             CaseFile file = CaseFile.load(operation.function());
             for (DType dtype : file.bounds().keySet()) {
-                if (options.quick() && dtype == DType.F16) {
+                if (options.quick() && !isQuick(dtype)) {
                     continue;
                 }
                 for (CaseFile.Case shape :
@@ -140,6 +140,10 @@ final class Measurement {
             }
         }
         return plan;
+    }
+
+    private boolean isQuick(DType dtype) {
+        return dtype == DType.F32 || dtype == DType.BF16 && threads == 1;
     }
 
     private void timings(List<Planned> plan, NativeLimits library) {
@@ -199,7 +203,7 @@ final class Measurement {
      * times slower.
      */
     private void warmUp(Contender.Run run) {
-        double patience = options.quick() ? 0.25e9 : 1.0e9;
+        double patience = options.quick() ? 0.1e9 : 1.0e9;
         double best = Double.POSITIVE_INFINITY;
         long start = System.nanoTime();
         long improved = start;
@@ -229,7 +233,7 @@ final class Measurement {
             this(
                     workload.operation().reads(),
                     workload.operation().writes(),
-                    !workload.operation().inPlace().isEmpty(),
+                    workload.isInPlace(),
                     workload.streamBytes());
         }
     }

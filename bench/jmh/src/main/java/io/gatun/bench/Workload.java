@@ -61,7 +61,7 @@ public final class Workload implements AutoCloseable {
         this.rows = Math.toIntExact(rows);
         this.columns = Math.toIntExact(columns);
         this.xStride = Math.toIntExact(xStride);
-        this.yStride = Math.toIntExact(operation.inPlace().isEmpty() ? yStride : xStride);
+        this.yStride = Math.toIntExact(isInPlace() ? xStride : yStride);
         this.threads = threads;
         device = Device.cpu(new CpuOptions(threads, isa));
         for (Operand operand : operation.operands()) {
@@ -248,6 +248,15 @@ public final class Workload implements AutoCloseable {
     }
 
     /**
+     * Whether outputs are the memory of inputs.
+     *
+     * @return whether a call changes its inputs
+     */
+    public boolean isInPlace() {
+        return !operation.inPlace().isEmpty();
+    }
+
+    /**
      * The device that owns the arrays.
      *
      * @return a CPU device with as many threads as the workload
@@ -339,7 +348,7 @@ public final class Workload implements AutoCloseable {
                 written.put(operand.name(), outputs.apply(operand.name()));
             }
         }
-        if (!operation.inPlace().isEmpty()) {
+        if (isInPlace()) {
             reset();
         }
         return Evaluation.of(this, written::get);

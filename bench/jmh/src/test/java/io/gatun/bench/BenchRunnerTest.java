@@ -54,7 +54,7 @@ class BenchRunnerTest {
         BenchRunner.run(
                 BenchOptions.DEFAULT
                         .withQuick(true)
-                        .withThreads(List.of(2))
+                        .withThreads(List.of(1))
                         .withFork(false)
                         .withOnly("{residual_add_norm:rms/*/32x4096,qkv_*_backward/*}"),
                 lines::add,

@@ -78,7 +78,7 @@ class ContendersTest {
                 run.call();
                 double error = workload.error(run::output);
                 assertTrue(error <= BOUND, name + " is off by " + error);
-                if (operation.inPlace().isEmpty()) {
+                if (!workload.isInPlace()) {
                     run.call();
                     double again = workload.error(run::output);
                     assertTrue(again <= BOUND, name + " is off by " + again + " when called again");

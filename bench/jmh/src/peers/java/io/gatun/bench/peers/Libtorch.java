@@ -42,7 +42,7 @@ public final class Libtorch implements Contender {
         // run.
         return workload.dtype() == DType.F32
                 && workload.isContiguous()
-                && workload.operation().inPlace().isEmpty()
+                && !workload.isInPlace()
                 && switch (workload.operation().function()) {
                     case "layer_norm",
                             "rms_norm",

@@ -82,7 +82,7 @@ public final class OneDnn implements Contender {
             primitive = workload.has("dy") ? backward() : forward();
         }
 
-        private static memory.desc describe(int format, long... shape) {
+        private static memory.desc describe(memory.format_tag format, long... shape) {
             return new memory.desc(shape, memory.data_type.f32, format);
         }
 

@@ -33,7 +33,7 @@ public final class OnnxRuntime implements Contender {
         // Its CPU kernels take no bfloat16, and float16 goes through float32 copies.
         return workload.dtype() == DType.F32
                 && workload.isContiguous()
-                && workload.operation().inPlace().isEmpty()
+                && !workload.isInPlace()
                 && OnnxGraph.has(workload);
     }
 
