@@ -218,9 +218,6 @@ final class ArrayVectors {
             normalized.fma(second, g.sub(first)).mul(s).intoArray(dx, dxFrom + i);
             upstream.fma(normalized, FloatVector.fromArray(SPECIES, dgamma, i))
                     .intoArray(dgamma, i);
-            if (dbeta != null) {
-                upstream.add(FloatVector.fromArray(SPECIES, dbeta, i)).intoArray(dbeta, i);
-            }
         }
         for (; i < columns; i++) {
             float upstream = get(dy, dyFrom, i);
@@ -228,9 +225,21 @@ final class ArrayVectors {
             float g = upstream * get(gamma, 0, i);
             set(dx, dxFrom, i, r * (g - means[0] - normalized * means[1]));
             dgamma[i] += upstream * normalized;
-            if (dbeta != null) {
-                dbeta[i] += upstream;
-            }
+        }
+        if (dbeta != null) {
+            addTo(dbeta, dy, dyFrom, columns);
+        }
+    }
+
+    private static void addTo(float[] sums, float[] dy, int dyFrom, int columns) {
+        int i = 0;
+        for (; i <= columns - LANES; i += LANES) {
+            FloatVector.fromArray(SPECIES, sums, i)
+                    .add(FloatVector.fromArray(SPECIES, dy, dyFrom + i))
+                    .intoArray(sums, i);
+        }
+        for (; i < columns; i++) {
+            sums[i] += get(dy, dyFrom, i);
         }
     }
 

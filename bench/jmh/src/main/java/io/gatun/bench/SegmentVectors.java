@@ -261,9 +261,6 @@ final class SegmentVectors {
                     .intoMemorySegment(dx, dxFrom + 4L * i, ORDER);
             upstream.fma(normalized, FloatVector.fromArray(SPECIES, dgamma, i))
                     .intoArray(dgamma, i);
-            if (dbeta != null) {
-                upstream.add(FloatVector.fromArray(SPECIES, dbeta, i)).intoArray(dbeta, i);
-            }
         }
         for (; i < columns; i++) {
             float upstream = get(dy, dyFrom, i);
@@ -271,9 +268,21 @@ final class SegmentVectors {
             float g = upstream * get(gamma, 0, i);
             set(dx, dxFrom, i, r * (g - means[0] - normalized * means[1]));
             dgamma[i] += upstream * normalized;
-            if (dbeta != null) {
-                dbeta[i] += upstream;
-            }
+        }
+        if (dbeta != null) {
+            addTo(dbeta, dy, dyFrom, columns);
+        }
+    }
+
+    private static void addTo(float[] sums, MemorySegment dy, long dyFrom, int columns) {
+        int i = 0;
+        for (; i <= columns - LANES; i += LANES) {
+            FloatVector.fromArray(SPECIES, sums, i)
+                    .add(FloatVector.fromMemorySegment(SPECIES, dy, dyFrom + 4L * i, ORDER))
+                    .intoArray(sums, i);
+        }
+        for (; i < columns; i++) {
+            sums[i] += get(dy, dyFrom, i);
         }
     }
 

@@ -27,6 +27,9 @@ class ContendersTest {
     /** What float32 arithmetic in any order gives on these inputs, in units of 2^-23 (1 + |y|). */
     private static final double BOUND = 16;
 
+    /** The same for peers: libtorch's gradients of LayerNorm lose digits on a single column. */
+    private static final double BOUND_OF_PEERS = 128;
+
     private record Shape(int rows, int columns, int xStride, int yStride, int threads) {}
 
     private static final List<Shape> SHAPES =
@@ -77,11 +80,13 @@ class ContendersTest {
             try (Contender.Run run = contender.prepare(workload)) {
                 run.call();
                 double error = workload.error(run::output);
-                assertTrue(error <= BOUND, name + " is off by " + error);
+                String owner = contender.getClass().getPackageName();
+                double bound = owner.endsWith("peers") ? BOUND_OF_PEERS : BOUND;
+                assertTrue(error <= bound, name + " is off by " + error);
                 if (!workload.isInPlace()) {
                     run.call();
                     double again = workload.error(run::output);
-                    assertTrue(again <= BOUND, name + " is off by " + again + " when called again");
+                    assertTrue(again <= bound, name + " is off by " + again + " when called again");
                 }
             }
         }

@@ -66,12 +66,11 @@ public final class Libtorch implements Contender {
         return backward ? new BackwardRun(workload) : new ForwardRun(workload);
     }
 
-    /** The arrays of a workload as tensors, and results by name. */
+    /** The arrays of a workload as tensors. */
     private abstract static class TensorRun implements Run {
         final Workload workload;
         final boolean isLayerNorm;
         final Map<String, Tensor> inputs = new HashMap<>();
-        final Map<String, Tensor> results = new HashMap<>();
         private final long[] normalized;
         private final DoubleOptional eps = new DoubleOptional(Workload.EPS);
 
@@ -109,16 +108,12 @@ public final class Libtorch implements Contender {
                     : torch.rms_norm(x, normalized, gamma, eps);
         }
 
-        final void give(String name, Tensor result) {
-            Tensor last = results.put(name, result);
-            if (last != null) {
-                last.close();
-            }
-        }
+        /** What the last call returned. */
+        abstract Tensor result(String name);
 
         @Override
         public float[] output(String name) {
-            Tensor result = results.get(name);
+            Tensor result = result(name);
             float[] values = new float[Math.toIntExact(result.numel())];
             new FloatPointer(result.data_ptr()).get(values);
             return values;
@@ -126,12 +121,12 @@ public final class Libtorch implements Contender {
 
         @Override
         public void close() {
-            results.values().forEach(Tensor::close);
             inputs.values().forEach(Tensor::close);
         }
     }
 
     private static final class ForwardRun extends TensorRun {
+        private final Map<String, Tensor> results = new HashMap<>();
         private final AutoGradMode noGradient = new AutoGradMode(false);
         private final List<TensorOptional> gammas = new ArrayList<>();
         private final List<TensorOptional> betas = new ArrayList<>();
@@ -146,6 +141,18 @@ public final class Libtorch implements Contender {
                                 ? new TensorOptional(parameter("beta" + suffix))
                                 : new TensorOptional());
             }
+        }
+
+        private void give(String name, Tensor result) {
+            Tensor last = results.put(name, result);
+            if (last != null) {
+                last.close();
+            }
+        }
+
+        @Override
+        Tensor result(String name) {
+            return results.get(name);
         }
 
         @Override
@@ -175,6 +182,7 @@ public final class Libtorch implements Contender {
         @Override
         public void close() {
             super.close();
+            results.values().forEach(Tensor::close);
             gammas.forEach(TensorOptional::close);
             betas.forEach(TensorOptional::close);
             noGradient.close();
@@ -188,6 +196,7 @@ public final class Libtorch implements Contender {
         private final TensorVector variables = new TensorVector();
         private final List<String> names = new ArrayList<>();
         private final BoolOptional keep = new BoolOptional(true);
+        private TensorVector gradients;
 
         BackwardRun(Workload workload) {
             super(workload);
@@ -244,17 +253,24 @@ public final class Libtorch implements Contender {
 
         @Override
         public void call() {
-            try (TensorVector gradients =
-                    torch.grad(outputs, variables, upstream, keep, false, false)) {
-                for (int i = 0; i < names.size(); i++) {
-                    give(names.get(i), gradients.get(i));
-                }
+            TensorVector last = gradients;
+            gradients = torch.grad(outputs, variables, upstream, keep, false, false);
+            if (last != null) {
+                last.close();
             }
+        }
+
+        @Override
+        Tensor result(String name) {
+            return gradients.get(names.indexOf(name));
         }
 
         @Override
         public void close() {
             super.close();
+            if (gradients != null) {
+                gradients.close();
+            }
             outputs.close();
             upstream.close();
             variables.close();

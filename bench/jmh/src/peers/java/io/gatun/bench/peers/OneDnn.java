@@ -23,7 +23,6 @@ import io.gatun.bench.Contender;
 import io.gatun.bench.Workload;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import org.bytedeco.dnnl.IntMemoryMap;
 import org.bytedeco.dnnl.engine;
@@ -36,8 +35,9 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 
 /**
- * The layer normalization primitives of oneDNN, for RMSNorm with their flag, backward from saved
- * statistics and with the gradients of the parameters; OMP_NUM_THREADS sets their threads.
+ * The layer normalization primitives of oneDNN: forward, for RMSNorm with a flag, and the backward
+ * pass of LayerNorm from saved statistics, with the gradients of the parameters. OMP_NUM_THREADS
+ * sets their threads.
  */
 public final class OneDnn implements Contender {
     /** Loads nothing yet. */
@@ -54,8 +54,10 @@ public final class OneDnn implements Contender {
         return workload.dtype() == DType.F32
                 && workload.isContiguous()
                 && switch (workload.operation().function()) {
-                    case "layer_norm", "rms_norm", "layer_norm_backward", "rms_norm_backward" ->
-                            true;
+                    // Its backward pass subtracts the mean of dy * gamma with the flag of RMSNorm,
+                    // too
+                    // (3.13): that is no gradient of RMSNorm.
+                    case "layer_norm", "rms_norm", "layer_norm_backward" -> true;
                     default -> false;
                 };
     }
@@ -105,43 +107,30 @@ public final class OneDnn implements Contender {
         }
 
         private primitive backward() {
-            boolean isLayerNorm = workload.has("dbeta");
-            int flags =
-                    isLayerNorm ? dnnl_use_scale | dnnl_use_shift : dnnl_use_scale | dnnl_rms_norm;
+            int flags = dnnl_use_scale | dnnl_use_shift;
+            layer_normalization_forward.primitive_desc forward =
+                    describe(dnnl_forward_training, flags);
             memory.desc statistic = describe(memory.format_tag.a, workload.rows());
+            long statisticBytes = (long) workload.rows() * Float.BYTES;
+            long columnBytes = (long) workload.columns() * Float.BYTES;
             add(DNNL_ARG_SRC, data, workload.memory("x"));
-            add(DNNL_ARG_DIFF_DST, data, workload.memory("dy"));
             add(DNNL_ARG_SCALE, parameter, workload.memory("gamma"));
-            add(DNNL_ARG_VARIANCE, statistic, variances());
+            add(DNNL_ARG_SHIFT, parameter, arena.allocate(columnBytes));
+            add(DNNL_ARG_MEAN, statistic, arena.allocate(statisticBytes));
+            add(DNNL_ARG_VARIANCE, statistic, arena.allocate(statisticBytes));
+            // The forward pass saves the statistics, and its result is overwritten.
+            add(DNNL_ARG_DST, data, workload.memory("dx"));
+            try (primitive pass = new layer_normalization_forward(forward)) {
+                pass.execute(queue, arguments);
+                queue._wait();
+            }
+            add(DNNL_ARG_DIFF_DST, data, workload.memory("dy"));
             add(DNNL_ARG_DIFF_SRC, data, workload.memory("dx"));
             add(DNNL_ARG_DIFF_SCALE, parameter, workload.memory("dgamma"));
-            if (isLayerNorm) {
-                add(DNNL_ARG_MEAN, statistic, workload.memory("mean"));
-                add(DNNL_ARG_DIFF_SHIFT, parameter, workload.memory("dbeta"));
-            }
+            add(DNNL_ARG_DIFF_SHIFT, parameter, workload.memory("dbeta"));
             return new layer_normalization_backward(
                     new layer_normalization_backward.primitive_desc(
-                            cpu,
-                            dnnl_backward,
-                            data,
-                            data,
-                            data,
-                            Workload.EPS,
-                            flags,
-                            describe(dnnl_forward_training, flags)));
-        }
-
-        /** What oneDNN saves instead of the scale of a row. */
-        private MemorySegment variances() {
-            float[] scales = workload.array("rstd");
-            MemorySegment variances =
-                    arena.allocate(ValueLayout.JAVA_FLOAT, Math.max(1, scales.length));
-            for (int row = 0; row < scales.length; row++) {
-                double scale = scales[row];
-                variances.setAtIndex(
-                        ValueLayout.JAVA_FLOAT, row, (float) (1 / (scale * scale) - Workload.EPS));
-            }
-            return variances;
+                            cpu, dnnl_backward, data, data, data, Workload.EPS, flags, forward));
         }
 
         private void add(int argument, memory.desc description, MemorySegment segment) {
