@@ -9,10 +9,19 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+
 import io.gatun.conformance.Operand;
 import io.gatun.conformance.Operation;
 import io.gatun.conformance.Operations;
 import io.gatun.conformance.ResultLine;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import picocli.CommandLine;
+
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -22,11 +31,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-import picocli.CommandLine;
 
 final class CommandsTest {
     private static final List<String> KEYS =
@@ -132,8 +136,10 @@ final class CommandsTest {
                     outputs.add(operand);
                     boolean main = operand.role() == Operand.Role.OUTPUT;
                     String option = "--" + operand.name().replace('_', '-');
-                    arguments.add(
-                            main ? "--out" : option.endsWith("-out") ? option : option + "-out");
+                    boolean bare =
+                            option.endsWith("-out")
+                                    || operation.operand(operand.name() + "_out").isPresent();
+                    arguments.add(main ? "--out" : bare ? option : option + "-out");
                     arguments.add(path(operand.name() + ".npy"));
                     continue;
                 }
