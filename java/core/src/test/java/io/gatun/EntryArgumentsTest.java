@@ -43,7 +43,8 @@ class EntryArgumentsTest {
                                                                 new Setting(
                                                                         where.getFirst()
                                                                                 ? Device.cpu()
-                                                                                : Device.reference(),
+                                                                                : Device
+                                                                                        .reference(),
                                                                         where.getLast()),
                                                                 entry)));
     }
