@@ -10,12 +10,6 @@ import io.gatun.conformance.Operation;
 import io.gatun.conformance.Operations;
 import io.gatun.conformance.Setting;
 import io.gatun.conformance.Settings;
-
-import picocli.CommandLine;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.Model.PositionalParamSpec;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -25,6 +19,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Model.PositionalParamSpec;
 
 /**
  * One operation on {@code .npy} files. Its command is made from its description in the conformance
@@ -49,10 +47,10 @@ final class RunCommand implements Callable<Integer> {
                 .description(operation.description())
                 .footer(
                         "",
-                        "Files are NumPy .npy: f2 f4 f8, integers, or V2 (bfloat16 as NumPy stores"
-                            + " it), computed in the data type of --dtype. The last dimension holds"
-                            + " the columns, all others together the rows. A bfloat16 result is"
-                            + " stored as f4, which holds it exactly, unless --out-dtype is bf16.");
+                        "Files are NumPy .npy: f2 f4 f8, integers, or V2 (bfloat16 as NumPy stores it), computed in the"
+                                + " data type of --dtype. The last dimension holds the columns, all others together the"
+                                + " rows. A bfloat16 result is stored as f4, which holds it exactly, unless --out-dtype"
+                                + " is bf16.");
         Operand first = operation.operands().getFirst();
         spec.addPositional(
                 PositionalParamSpec.builder()
@@ -121,8 +119,7 @@ final class RunCommand implements Callable<Integer> {
                 .synopsisSubcommandLabel("OPERATION")
                 .footer(
                         "",
-                        "Example: gatun run layer_norm x.npy --gamma g.npy --beta b.npy --eps 1e-5"
-                            + " --out y.npy",
+                        "Example: gatun run layer_norm x.npy --gamma g.npy --beta b.npy --eps 1e-5 --out y.npy",
                         "gatun run OPERATION --help lists what an operation takes.");
         for (Operation operation : Operations.all()) {
             RunCommand command = new RunCommand(operation);
@@ -154,19 +151,18 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /**
-     * {@code --gamma} of an input, {@code --rstd-out} or {@code --rstd} of an output, and {@code
-     * --out} of the first.
+     * {@code --gamma} of an input ({@code --dk-in} of dk_out, the gradient of a result), {@code
+     * --rstd-out} or {@code --rstd} of an output, and {@code --out} of the first.
      */
     private String[] options(Operand operand) {
         String name = "--" + operand.name().replace('_', '-');
+        if (operand.role().isInput()) {
+            return new String[] {name.replaceFirst("-out$", "-in")};
+        }
         if (operand.equals(firstOutput())) {
             return new String[] {OUT};
         }
-        // dk_out may be an input, the gradient of what is called so in the forward pass.
-        boolean taken = operation.operand(operand.name() + "_out").isPresent();
-        return operand.role().isInput() || name.endsWith("-out") || taken
-                ? new String[] {name}
-                : new String[] {name + "-out", name};
+        return name.endsWith("-out") ? new String[] {name} : new String[] {name + "-out", name};
     }
 
     private String option(Operand operand) {
