@@ -236,18 +236,21 @@ void note_error(struct evaluation *e, double error) {
         e->error = isnan(error) ? (double)INFINITY : error;
 }
 
-void expect_row(struct evaluation *e, int output, long long row, const double *values) {
+static void expect(struct evaluation *e, int output, long long row, const double *values, const double *scale) {
     const struct rows *rows = &e->subject->out[output];
-    for (long long i = 0; i < e->subject->width; i++)
-        note_error(e, error_units(load_element(rows->data, e->subject->dtype, row * rows->stride + i), values[i],
-                                  e->subject->dtype));
+    const int dtype = e->subject->dtype;
+    for (long long i = 0; i < e->subject->width; i++) {
+        const double got = load_element(rows->data, dtype, row * rows->stride + i);
+        note_error(e, error_units(got, values[i], scale != NULL ? scale[i] : 1.0 + fabs(values[i]), dtype));
+    }
+}
+
+void expect_row(struct evaluation *e, int output, long long row, const double *values) {
+    expect(e, output, row, values, NULL);
 }
 
 void expect_gradient(struct evaluation *e, int output, long long row, const double *values, const double *scale) {
-    const struct rows *rows = &e->subject->out[output];
-    for (long long i = 0; i < e->subject->width; i++)
-        note_error(e, error_of_gradient(load_element(rows->data, e->subject->dtype, row * rows->stride + i), values[i],
-                                        scale[i], e->subject->dtype));
+    expect(e, output, row, values, scale);
 }
 
 void add_gradients(struct evaluation *e, int index, const double *upstream, const double *scale) {
@@ -273,9 +276,11 @@ void derive_statistics(struct subject *s, const struct rows *rows, int index) {
     free(values);
 }
 
+/* Gradients of parameters are float32 and within its bound, whatever the type of the rows, whose bound is 1 if 16-bit. */
 static void expect_sums(struct evaluation *e, const float *got, const double *expected, const double *scale) {
+    const double of_unit = e->subject->dtype == GATUN_F32 ? 1.0 : float32_bound;
     for (long long i = 0; i < e->norm->columns; i++)
-        note_error(e, error_of_gradient((double)got[i], expected[i], scale[i], GATUN_F32));
+        note_error(e, error_units((double)got[i], expected[i], scale[i], GATUN_F32) / of_unit);
 }
 
 static double evaluate(const struct subject *s) {

@@ -3,6 +3,8 @@
 #include "operations.h"
 #include "reference.h"
 
+#include <math.h>
+
 int call_zero_mean_rows(const struct subject *s, char *message, long long message_bytes) {
     return gatun_zero_mean_rows(s->context, s->operation->along, s->shape->rows, s->shape->columns, s->in[0].data,
                                 s->in[0].stride, s->out[0].data, s->out[0].stride, s->scratch, s->scratch_bytes,
@@ -46,5 +48,5 @@ void define_fold_affine(struct evaluation *e, long long row) {
         e->first[i] *= (double)s->gamma[0][i];
     }
     expect_row(e, 0, row, e->first);
-    note_error(e, error_units((double)s->bias_out[row], bias, GATUN_F32));
+    note_error(e, error_units((double)s->bias_out[row], bias, 1.0 + fabs(bias), GATUN_F32));
 }

@@ -58,19 +58,13 @@ static double last_place(double value, int dtype) {
     return ldexp(1.0, exponent - (precision - 1));
 }
 
-double error_units(double got, double expected, int dtype) {
+double error_units(double got, double expected, double scale, int dtype) {
     const double difference = fabs(got - expected);
     if (dtype == GATUN_F32)
-        return difference / (unit * (1.0 + fabs(expected)));
+        return difference == 0.0 ? 0.0 : difference / (unit * scale);
     const double place = last_place(expected, dtype), units = difference / place;
-    const int as_float32 = difference - place / 2 <= 4 * unit * (1.0 + fabs(expected));
+    const int as_float32 = difference - place / 2 <= float32_bound * unit * scale;
     return as_float32 && units > 1 ? 1 : units;
-}
-
-double error_of_gradient(double got, double expected, double scale, int dtype) {
-    const double difference = fabs(got - expected);
-    const double rounding = dtype == GATUN_F32 ? 0.0 : last_place(expected, dtype) / 2;
-    return difference <= rounding ? 0.0 : (difference - rounding) / (unit * scale);
 }
 
 void normalize_row(struct norm_row *row, int norm, const double *x) {

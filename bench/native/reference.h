@@ -11,12 +11,13 @@ double load_element(const void *memory, int dtype, long long index);
 /* Truncates: enough to make valid numbers of any type from moderate ones. */
 void store_element(void *memory, int dtype, long long index, float value);
 
-/* In the units of the case files: of 1 + |y| for float32, of the last place for 16-bit types. A 16-bit result is a
- * float32 result rounded: where that is within the bound of float32, it counts as at most one unit in the last place. */
-double error_units(double got, double expected, int dtype);
+/* The bound of the case files on float32 results, and on 16-bit ones before they are rounded. */
+enum { float32_bound = 4 };
 
-/* In units of 2^-23 * scale, before the rounding to the type. */
-double error_of_gradient(double got, double expected, double scale, int dtype);
+/* In the units of the case files: of 2^-23 * scale for float32, of the last place for 16-bit types. A 16-bit result is a
+ * float32 result rounded: where that is within the bound of float32, it counts as at most one unit in the last place.
+ * The scale of a result is 1 + |y|, that of a gradient the sum of the magnitudes of its terms. */
+double error_units(double got, double expected, double scale, int dtype);
 
 /* One row; `normalized` is the caller's. */
 struct norm_row {

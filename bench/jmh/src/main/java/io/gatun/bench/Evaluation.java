@@ -13,7 +13,9 @@ import java.util.function.Function;
  */
 final class Evaluation {
     private static final double UNIT = 0x1p-23;
-    private static final double INTERMEDIATE_UNITS = 4;
+
+    /** The bound of the case files on float32 results, and on 16-bit ones before rounding. */
+    private static final double FLOAT32_BOUND = 4;
 
     /** Sums over rows, and the sums of their scales. */
     private record Sums(double[] values, double[] scales) {}
@@ -44,8 +46,7 @@ final class Evaluation {
             evaluation.row = row;
             workload.operation().define(evaluation);
         }
-        evaluation.sums.forEach(
-                (name, sum) -> evaluation.compareScaled(name, sum.values, sum.scales, DType.F32));
+        evaluation.sums.forEach(evaluation::compareSums);
         return evaluation;
     }
 
@@ -107,28 +108,34 @@ final class Evaluation {
         return part;
     }
 
-    /** This row of an output, within units of {@code 1 + |y|} or the last place. */
+    /** This row of an output, whose scale is {@code 1 + |y|}. */
     void expect(String name, double[] values) {
+        double[] scales = new double[values.length];
+        for (int i = 0; i < scales.length; i++) {
+            scales[i] = 1 + Math.abs(values[i]);
+        }
+        expect(name, values, scales);
+    }
+
+    /** This row of a gradient, whose scale is the sum of the magnitudes of its terms. */
+    void expect(String name, double[] values, double[] scales) {
         double[] got = output(name);
         DType dtype = workload.typeOf(workload.operand(name));
         for (int i = 0; i < got.length; i++) {
             double distance = Math.abs(got[i] - values[i]);
-            double float32 = UNIT * (1 + Math.abs(values[i]));
             if (dtype == DType.F32) {
-                note(distance / float32, distance);
+                note(float32Units(distance, scales[i]), distance);
                 continue;
             }
             double place = lastPlace(dtype, values[i]);
-            double error = distance / place;
             // A float32 result rounded: where that is within its bound, it counts as one at most.
-            boolean asFloat32 = distance - place / 2 <= INTERMEDIATE_UNITS * float32;
-            note(asFloat32 ? Math.min(error, 1) : error, distance);
+            boolean asFloat32 = distance - place / 2 <= FLOAT32_BOUND * UNIT * scales[i];
+            note(asFloat32 ? Math.min(distance / place, 1) : distance / place, distance);
         }
     }
 
-    /** This row of a gradient, within units of a scale before the rounding to its type. */
-    void expect(String name, double[] values, double[] scales) {
-        compareScaled(name, values, scales, workload.typeOf(workload.operand(name)));
+    private static double float32Units(double distance, double scale) {
+        return distance == 0 ? 0 : distance / (UNIT * scale);
     }
 
     /** A row's part in sums over rows. */
@@ -142,13 +149,16 @@ final class Evaluation {
         }
     }
 
-    private void compareScaled(String name, double[] values, double[] scales, DType dtype) {
+    /**
+     * Gradients of parameters are float32 and within its bound, whatever the type of the rows,
+     * whose bound is 1 if that has 16 bits.
+     */
+    private void compareSums(String name, Sums sum) {
+        double ofUnit = workload.dtype() == DType.F32 ? 1 : FLOAT32_BOUND;
         double[] got = output(name);
         for (int i = 0; i < got.length; i++) {
-            double distance = Math.abs(got[i] - values[i]);
-            double rounding = dtype == DType.F32 ? 0 : lastPlace(dtype, values[i]) / 2;
-            double beyond = distance <= rounding ? 0 : distance - rounding;
-            note(beyond == 0 ? 0 : beyond / (UNIT * scales[i]), distance);
+            double distance = Math.abs(got[i] - sum.values[i]);
+            note(float32Units(distance, sum.scales[i]) / ofUnit, distance);
         }
     }
 

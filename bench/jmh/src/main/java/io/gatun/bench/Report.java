@@ -628,8 +628,8 @@ public final class Report {
         add("<h2>All figures</h2>");
         add(
                 "<p>GB/s counts the bytes that must move, GFLOP/s the additions, subtractions, multiplications and divisions of "
-                        + "the formula. Errors are in units of the case files: 2^-23 (1 + |y|) for f32, units in the last place "
-                        + "for 16-bit results, 2^-23 of the magnitude of their terms for gradients.</p>");
+                        + "the formula. Errors are in units of the case files: 2^-23 (1 + |y|) for f32, or, for gradients, 2^-23 "
+                        + "of the magnitudes of their terms; units in the last place for 16-bit results.</p>");
         List<String> others = new ArrayList<>(colors.keySet());
         others.remove(Contenders.GATUN);
         add(
