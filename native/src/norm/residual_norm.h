@@ -102,7 +102,8 @@ GATUN_INLINE void output_sums(const residual_operands *operands, const void *res
                               fetcher *fetched, const residual_form form) {
     const residual_operands o = *operands;
     fetcher ahead = *fetched;
-    const long long turn = 4 * VF_LANES;
+    const int unroll = form.output.affine == GENERAL ? 1 : 4; /* of long bodies there is nothing to gain */
+    const long long turn = unroll * VF_LANES;
     const long long step = FETCH_STEP / element_bytes(form.output.dtype) / turn * turn;
     long long j = begin;
     while (j + turn <= end) {
@@ -110,12 +111,12 @@ GATUN_INLINE void output_sums(const residual_operands *operands, const void *res
         const long long stop = j + step < end ? j + step : end;
         for (; j + turn <= stop; j += turn) {
 #pragma GCC unroll 4
-            for (int k = 0; k < 4; k++) {
+            for (int k = 0; k < unroll; k++) {
                 output_sum(&o, residual, j + k * VF_LANES, VF_LANES, true, form);
             }
         }
     }
-    for (; j + VF_LANES <= end; j += VF_LANES) {
+    for (; unroll > 1 && j + VF_LANES <= end; j += VF_LANES) {
         output_sum(&o, residual, j, VF_LANES, true, form);
     }
     if (!form.output.stream && j < end) {

@@ -305,17 +305,20 @@ GATUN_INLINE long long add_turns(const statistic kind, const row_source *s, long
     return j;
 }
 
-/* One pass over columns [begin, end), at most a chunk. */
+/* One pass over columns [begin, end), at most a chunk, for squares or deviations. */
 GATUN_INLINE chunk_sums accumulate(const statistic kind, const row_source *s, long long begin, long long end,
                                    float center, const source_form form, fetcher *ahead) {
     const int count = kind == DEVIATIONS ? SUMS_WITH_SQUARES : SUMS;
     const vf c = vf_set(center);
     const long long turn = count * VF_LANES;
     running_sums folded = no_sums(count);
-    long long fold = begin + FOLD * turn < end ? begin + FOLD * turn : end;
-    long long j = add_turns(kind, s, begin, fold, c, &folded, count, ahead, form);
+    long long j = begin;
+    if (form.kind <= SUM_OF_TWO) { /* other sources outweigh the addition that this saves, and take long to compile */
+        const long long fold = begin + FOLD * turn < end ? begin + FOLD * turn : end;
+        j = add_turns(kind, s, begin, fold, c, &folded, count, ahead, form);
+    }
     while (j + turn <= end) {
-        fold = j + FOLD * turn < end ? j + FOLD * turn : end;
+        const long long fold = j + FOLD * turn < end ? j + FOLD * turn : end;
         running_sums r = no_sums(count);
         j = add_turns(kind, s, j, fold, c, &r, count, ahead, form);
 #pragma GCC unroll 8
@@ -338,17 +341,25 @@ GATUN_INLINE chunk_sums accumulate(const statistic kind, const row_source *s, lo
         /* Lanes that are not there are 0 in x, but not in every source. */
         add(kind, vf_first(kind == DEVIATIONS ? vf_sub(c, v) : v, n), &folded, 0);
     }
-    return (chunk_sums){kind == SQUARES ? 0 : total(folded.sums, count),
-                        kind == SUM ? 0 : total(folded.squares, count)};
+    return (chunk_sums){kind == SQUARES ? 0 : total(folded.sums, count), total(folded.squares, count)};
 }
 
 /* Entries whose mean stands in for that of a chunk: its error is an eighth of their standard deviation or less. */
 #define SAMPLE (SUMS * VF_LANES > 64 ? SUMS * VF_LANES : 64)
 
 GATUN_INLINE float sample_mean(const row_source *s, long long begin, long long end, const source_form form) {
-    long long count = end - begin < SAMPLE ? end - begin : SAMPLE;
+    const long long count = end - begin < SAMPLE ? end - begin : SAMPLE, stop = begin + count;
     fetcher nothing = {0};
-    return accumulate(SUM, s, begin, begin + count, 0, form, &nothing).sum * (1 / (float)count);
+    running_sums r = no_sums(SUMS);
+    long long j = add_turns(SUM, s, begin, stop, vf_zero(), &r, SUMS, &nothing, form);
+    for (; j + VF_LANES <= stop; j += VF_LANES) {
+        add(SUM, addend(SUM, s, j, vf_zero(), form), &r, 0);
+    }
+    if (j < stop) {
+        const int n = (int)(stop - j);
+        add(SUM, vf_first(source_lanes(s, j, n, false, form), n), &r, 0);
+    }
+    return total(r.sums, SUMS) * (1 / (float)count);
 }
 
 /*
