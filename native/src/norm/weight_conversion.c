@@ -6,6 +6,7 @@
 #include "norm_kernels.h"
 
 #define LINE_BYTES 64
+#define LINE_COLUMNS (LINE_BYTES / (int)sizeof(float))
 
 /* Rows that are added up before they meet the sums of their columns: fewer loads and stores of those. */
 #define SUMMED_ROWS 4
@@ -26,7 +27,7 @@ GATUN_INLINE void store_columns(float *p, vf v, int n, const bool stream) {
 
 /* Whether rows of a tensor begin with a whole line, so that they can be written past the caches. */
 static bool rows_begin_lines(const float *p, long long stride) {
-    return (uintptr_t)p % LINE_BYTES == 0 && stride % (LINE_BYTES / 4) == 0;
+    return (uintptr_t)p % LINE_BYTES == 0 && stride % LINE_COLUMNS == 0;
 }
 
 GATUN_INLINE void add_columns(const float *row, long long stride, const int rows, int n, double *sums) {
@@ -39,8 +40,22 @@ GATUN_INLINE void add_columns(const float *row, long long stride, const int rows
     vd_store(sums, vd_add(vd_load(sums), sum));
 }
 
-GATUN_INLINE void add_rows(const float *first, long long stride, const int rows, long long columns, double *sums) {
+/*
+ * A stripe is a short piece of each row, too short for the processor to see it coming: `next` is the first of the rows
+ * that follow, to be fetched meanwhile, or NULL.
+ */
+GATUN_INLINE void add_rows(const float *first, const float *next, long long stride, const int rows, long long columns,
+                           double *sums) {
     long long j = 0;
+    for (; j + LINE_COLUMNS <= columns; j += LINE_COLUMNS) {
+        for (int row = 0; next && row < rows; row++) {
+            __builtin_prefetch(next + j + row * stride);
+        }
+#pragma GCC unroll 4
+        for (int k = 0; k < LINE_COLUMNS; k += VF_LANES) {
+            add_columns(first + j + k, stride, rows, VF_LANES, sums + j + k);
+        }
+    }
     for (; j + VF_LANES <= columns; j += VF_LANES) {
         add_columns(first + j, stride, rows, VF_LANES, sums + j);
     }
@@ -74,12 +89,15 @@ static void zero_mean_stripe(const zero_mean_arguments *a, long long begin, long
     for (long long j = 0; j < columns; j += VF_LANES) {
         vd_store(sums + j, vd_set(0));
     }
+    const float *weight = a->weight + begin;
     long long row = 0;
     for (; row + SUMMED_ROWS <= a->rows; row += SUMMED_ROWS) {
-        add_rows(a->weight + row * a->weight_stride + begin, a->weight_stride, SUMMED_ROWS, columns, sums);
+        const bool more = row + 2 * SUMMED_ROWS <= a->rows;
+        add_rows(weight + row * a->weight_stride, more ? weight + (row + SUMMED_ROWS) * a->weight_stride : NULL,
+                 a->weight_stride, SUMMED_ROWS, columns, sums);
     }
     for (; row < a->rows; row++) {
-        add_rows(a->weight + row * a->weight_stride + begin, a->weight_stride, 1, columns, sums);
+        add_rows(weight + row * a->weight_stride, NULL, a->weight_stride, 1, columns, sums);
     }
     for (long long j = 0; j < columns; j += VF_LANES) {
         vd_store(sums + j, vd_div(vd_load(sums + j), count));
@@ -147,44 +165,59 @@ static void zero_mean_of_rows(const zero_mean_arguments *a, long long begin, lon
 
 const zero_mean_kernel GATUN_AT_LEVEL(zero_mean_rows) = {zero_mean_stripe, zero_mean_of_rows};
 
-/* The n columns from column j on; returns what they add to the bias. */
-GATUN_INLINE vd fold_columns(const fold_affine_arguments *a, const float *weight, float *out, long long j, int n,
-                             const bool has_gamma, const bool has_beta, const bool stream, vd sum) {
-    const vf stored = load_columns(weight + j, n);
-    const vd wide = vd_widen(stored);
-    if (has_beta) {
-        sum = vd_fma(wide, vd_widen(load_columns(a->beta + j, n)), sum);
-    }
-    vf result = stored;
+/* Rows that are folded side by side, so that gamma and beta are loaded and widened once for all of them. */
+#define FOLDED_ROWS 4
+
+/* The n columns from column j on. */
+GATUN_INLINE void fold_columns(const fold_affine_arguments *a, long long row, long long j, int n, const int rows,
+                               const bool has_gamma, const bool has_beta, const bool stream, vd *sums) {
+    vd gamma = vd_set(0), beta = vd_set(0);
     if (has_gamma) {
-        vd gamma = vd_add(vd_widen(load_columns(a->gamma + j, n)), vd_set((double)a->weight_offset));
-        result = vd_narrow(vd_mul(wide, gamma));
+        gamma = vd_add(vd_widen(load_columns(a->gamma + j, n)), vd_set((double)a->weight_offset));
     }
-    store_columns(out + j, result, n, stream);
-    return sum;
+    if (has_beta) {
+        beta = vd_widen(load_columns(a->beta + j, n));
+    }
+#pragma GCC unroll 4
+    for (int k = 0; k < rows; k++) {
+        const vf stored = load_columns(a->weight + (row + k) * a->weight_stride + j, n);
+        const vd wide = vd_widen(stored);
+        if (has_beta) {
+            sums[k] = vd_fma(wide, beta, sums[k]);
+        }
+        store_columns(a->weight_out + (row + k) * a->weight_out_stride + j,
+                      has_gamma ? vd_narrow(vd_mul(wide, gamma)) : stored, n, stream);
+    }
+}
+
+GATUN_INLINE void fold_few(const fold_affine_arguments *a, long long row, const int rows, const bool has_gamma,
+                           const bool has_beta, const bool stream) {
+    vd sums[FOLDED_ROWS];
+#pragma GCC unroll 4
+    for (int k = 0; k < rows; k++) {
+        sums[k] = vd_set(0);
+    }
+    long long j = 0;
+    for (; j + VF_LANES <= a->columns; j += VF_LANES) {
+        fold_columns(a, row, j, VF_LANES, rows, has_gamma, has_beta, stream, sums);
+    }
+    if (j < a->columns) {
+        fold_columns(a, row, j, (int)(a->columns - j), rows, has_gamma, has_beta, false, sums);
+    }
+    for (int k = 0; a->bias_out && k < rows; k++) {
+        double bias = a->bias ? (double)a->bias[row + k] : 0;
+        a->bias_out[row + k] = (float)(has_beta ? bias + vd_sum(sums[k]) : bias);
+    }
 }
 
 GATUN_INLINE void fold_rows(const fold_affine_arguments *a, long long begin, long long end, const bool has_gamma,
                             const bool has_beta, const bool stream) {
-    for (long long row = begin; row < end; row++) {
-        const float *weight = a->weight + row * a->weight_stride;
-        float *out = a->weight_out + row * a->weight_out_stride;
-        vd even = vd_set(0), odd = vd_set(0);
-        long long j = 0;
-        for (; j + 2 * VF_LANES <= a->columns; j += 2 * VF_LANES) {
-            even = fold_columns(a, weight, out, j, VF_LANES, has_gamma, has_beta, stream, even);
-            odd = fold_columns(a, weight, out, j + VF_LANES, VF_LANES, has_gamma, has_beta, stream, odd);
-        }
-        for (; j + VF_LANES <= a->columns; j += VF_LANES) {
-            even = fold_columns(a, weight, out, j, VF_LANES, has_gamma, has_beta, stream, even);
-        }
-        if (j < a->columns) {
-            odd = fold_columns(a, weight, out, j, (int)(a->columns - j), has_gamma, has_beta, false, odd);
-        }
-        if (a->bias_out) {
-            double bias = a->bias ? (double)a->bias[row] : 0;
-            a->bias_out[row] = has_beta ? (float)(bias + vd_sum(vd_add(even, odd))) : (float)bias;
-        }
+    long long row = begin;
+    for (; row + FOLDED_ROWS <= end; row += FOLDED_ROWS) {
+        fold_few(a, row, FOLDED_ROWS, has_gamma, has_beta, stream);
+    }
+    for (; row < end; row++) {
+        fold_few(a, row, 1, has_gamma, has_beta, stream);
     }
     if (stream) {
         vf_stream_fence();
