@@ -69,7 +69,18 @@ GATUN_INLINE void subtract_means(const zero_mean_arguments *a, long long begin, 
     for (long long row = 0; row < a->rows; row++) {
         const float *weight = a->weight + row * a->weight_stride + begin;
         float *out = a->out + row * a->out_stride + begin;
+        const float *next = row + SUMMED_ROWS < a->rows ? weight + SUMMED_ROWS * a->weight_stride : NULL;
         long long j = 0;
+        for (; j + LINE_COLUMNS <= columns; j += LINE_COLUMNS) {
+            if (next) {
+                __builtin_prefetch(next + j);
+            }
+#pragma GCC unroll 4
+            for (int k = 0; k < LINE_COLUMNS; k += VF_LANES) {
+                vf result = vd_narrow(vd_sub(vd_widen(vf_load(weight + j + k)), vd_load(means + j + k)));
+                store_columns(out + j + k, result, VF_LANES, stream);
+            }
+        }
         for (; j + VF_LANES <= columns; j += VF_LANES) {
             vf result = vd_narrow(vd_sub(vd_widen(vf_load(weight + j)), vd_load(means + j)));
             store_columns(out + j, result, VF_LANES, stream);
@@ -134,9 +145,20 @@ static double mean_of_row(const float *row, long long columns) {
     return vd_sum(vd_add(vd_add(sums[0], sums[1]), vd_add(sums[2], sums[3]))) / (double)columns;
 }
 
-GATUN_INLINE void subtract_mean(const float *weight, float *out, long long columns, double mean, const bool stream) {
+/* `next` is the row that follows, to be fetched meanwhile, or NULL. */
+GATUN_INLINE void subtract_mean(const float *weight, const float *next, float *out, long long columns, double mean,
+                                const bool stream) {
     const vd m = vd_set(mean);
     long long j = 0;
+    for (; j + LINE_COLUMNS <= columns; j += LINE_COLUMNS) {
+        if (next) {
+            __builtin_prefetch(next + j, 0, 2);
+        }
+#pragma GCC unroll 4
+        for (int k = 0; k < LINE_COLUMNS; k += VF_LANES) {
+            store_columns(out + j + k, vd_narrow(vd_sub(vd_widen(vf_load(weight + j + k)), m)), VF_LANES, stream);
+        }
+    }
     for (; j + VF_LANES <= columns; j += VF_LANES) {
         store_columns(out + j, vd_narrow(vd_sub(vd_widen(vf_load(weight + j)), m)), VF_LANES, stream);
     }
@@ -152,10 +174,11 @@ static void zero_mean_of_rows(const zero_mean_arguments *a, long long begin, lon
         const float *weight = a->weight + row * a->weight_stride;
         float *out = a->out + row * a->out_stride;
         const double mean = mean_of_row(weight, a->columns);
+        const float *next = row + 1 < end ? weight + a->weight_stride : NULL;
         if (stream) {
-            subtract_mean(weight, out, a->columns, mean, true);
+            subtract_mean(weight, next, out, a->columns, mean, true);
         } else {
-            subtract_mean(weight, out, a->columns, mean, false);
+            subtract_mean(weight, next, out, a->columns, mean, false);
         }
     }
     if (stream) {
@@ -165,59 +188,69 @@ static void zero_mean_of_rows(const zero_mean_arguments *a, long long begin, lon
 
 const zero_mean_kernel GATUN_AT_LEVEL(zero_mean_rows) = {zero_mean_stripe, zero_mean_of_rows};
 
-/* Rows that are folded side by side, so that gamma and beta are loaded and widened once for all of them. */
-#define FOLDED_ROWS 4
+/* Rows are folded tile by tile of columns, so that gamma and beta of a tile come from the level-1 cache. */
+#define FOLDED_ROWS 16
+#define FOLDED_COLUMNS 2048
 
-/* The n columns from column j on. */
-GATUN_INLINE void fold_columns(const fold_affine_arguments *a, long long row, long long j, int n, const int rows,
-                               const bool has_gamma, const bool has_beta, const bool stream, vd *sums) {
-    vd gamma = vd_set(0), beta = vd_set(0);
-    if (has_gamma) {
-        gamma = vd_add(vd_widen(load_columns(a->gamma + j, n)), vd_set((double)a->weight_offset));
-    }
+/* The n columns from column j on; returns the sum of weight * beta with theirs. */
+GATUN_INLINE vd fold_columns(const fold_affine_arguments *a, const float *weight, float *out, long long j, int n,
+                             const bool has_gamma, const bool has_beta, const bool stream, vd sum) {
+    const vf stored = load_columns(weight + j, n);
+    const vd wide = vd_widen(stored);
     if (has_beta) {
-        beta = vd_widen(load_columns(a->beta + j, n));
+        sum = vd_fma(wide, vd_widen(load_columns(a->beta + j, n)), sum);
     }
-#pragma GCC unroll 4
-    for (int k = 0; k < rows; k++) {
-        const vf stored = load_columns(a->weight + (row + k) * a->weight_stride + j, n);
-        const vd wide = vd_widen(stored);
-        if (has_beta) {
-            sums[k] = vd_fma(wide, beta, sums[k]);
-        }
-        store_columns(a->weight_out + (row + k) * a->weight_out_stride + j,
-                      has_gamma ? vd_narrow(vd_mul(wide, gamma)) : stored, n, stream);
+    vf result = stored;
+    if (has_gamma) {
+        vd gamma = vd_add(vd_widen(load_columns(a->gamma + j, n)), vd_set((double)a->weight_offset));
+        result = vd_narrow(vd_mul(wide, gamma));
     }
+    store_columns(out + j, result, n, stream);
+    return sum;
 }
 
-GATUN_INLINE void fold_few(const fold_affine_arguments *a, long long row, const int rows, const bool has_gamma,
-                           const bool has_beta, const bool stream) {
-    vd sums[FOLDED_ROWS];
-#pragma GCC unroll 4
-    for (int k = 0; k < rows; k++) {
-        sums[k] = vd_set(0);
+/* Columns [begin, end) of a row, a tile at most; `next` is the row that follows, to be fetched meanwhile, or NULL. */
+GATUN_INLINE double fold_tile(const fold_affine_arguments *a, const float *weight, const float *next, float *out,
+                              long long begin, long long end, const bool has_gamma, const bool has_beta,
+                              const bool stream) {
+    vd even = vd_set(0), odd = vd_set(0);
+    long long j = begin;
+    for (; j + LINE_COLUMNS <= end; j += LINE_COLUMNS) {
+        if (next) {
+            __builtin_prefetch(next + j);
+        }
+#pragma GCC unroll 8
+        for (int k = 0; k < LINE_COLUMNS; k += VF_LANES) {
+            vd *sum = k / VF_LANES % 2 == 0 ? &even : &odd;
+            *sum = fold_columns(a, weight, out, j + k, VF_LANES, has_gamma, has_beta, stream, *sum);
+        }
     }
-    long long j = 0;
-    for (; j + VF_LANES <= a->columns; j += VF_LANES) {
-        fold_columns(a, row, j, VF_LANES, rows, has_gamma, has_beta, stream, sums);
+    for (; j + VF_LANES <= end; j += VF_LANES) {
+        even = fold_columns(a, weight, out, j, VF_LANES, has_gamma, has_beta, stream, even);
     }
-    if (j < a->columns) {
-        fold_columns(a, row, j, (int)(a->columns - j), rows, has_gamma, has_beta, false, sums);
+    if (j < end) {
+        odd = fold_columns(a, weight, out, j, (int)(end - j), has_gamma, has_beta, false, odd);
     }
-    for (int k = 0; a->bias_out && k < rows; k++) {
-        double bias = a->bias ? (double)a->bias[row + k] : 0;
-        a->bias_out[row + k] = (float)(has_beta ? bias + vd_sum(sums[k]) : bias);
-    }
+    return has_beta ? vd_sum(vd_add(even, odd)) : 0;
 }
 
 GATUN_INLINE void fold_rows(const fold_affine_arguments *a, long long begin, long long end, const bool has_gamma,
                             const bool has_beta, const bool stream) {
-    long long row = begin;
-    for (; row + FOLDED_ROWS <= end; row += FOLDED_ROWS) {
-        fold_few(a, row, FOLDED_ROWS, has_gamma, has_beta, stream);
-    }
-    for (; row < end; row++) {
-        fold_few(a, row, 1, has_gamma, has_beta, stream);
+    for (long long first = begin; first < end; first += FOLDED_ROWS) {
+        const long long last = first + FOLDED_ROWS < end ? first + FOLDED_ROWS : end;
+        double sums[FOLDED_ROWS] = {0};
+        for (long long j = 0; j < a->columns; j += FOLDED_COLUMNS) {
+            const long long stop = j + FOLDED_COLUMNS < a->columns ? j + FOLDED_COLUMNS : a->columns;
+            for (long long row = first; row < last; row++) {
+                const float *weight = a->weight + row * a->weight_stride;
+                sums[row - first] +=
+                    fold_tile(a, weight, row + 1 < last ? weight + a->weight_stride : NULL,
+                              a->weight_out + row * a->weight_out_stride, j, stop, has_gamma, has_beta, stream);
+            }
+        }
+        for (long long row = first; a->bias_out && row < last; row++) {
+            a->bias_out[row] = (float)((a->bias ? (double)a->bias[row] : 0) + sums[row - first]);
+        }
     }
     if (stream) {
         vf_stream_fence();
