@@ -36,7 +36,7 @@ typedef struct {
 GATUN_INLINE vf_pair load_pair(const void *p, long long index, const int dtype) {
     vf_pair pair;
     if (dtype == GATUN_BF16) {
-        vf_load_two_bf16(element(p, index, dtype), &pair.first, &pair.second);
+        vf_load_even_odd_bf16(element(p, index, dtype), &pair.first, &pair.second);
     } else {
         pair.first = load(p, index, dtype);
         pair.second = load(p, index + VF_LANES, dtype);
@@ -47,7 +47,8 @@ GATUN_INLINE vf_pair load_pair(const void *p, long long index, const int dtype) 
 GATUN_INLINE void store_pair(void *p, long long index, vf_pair pair, const int dtype, const bool stream) {
     if (dtype == GATUN_BF16) {
         uint16_t *to = (uint16_t *)p + index;
-        stream ? vf_stream_two_bf16(to, pair.first, pair.second) : vf_store_two_bf16(to, pair.first, pair.second);
+        stream ? vf_stream_even_odd_bf16(to, pair.first, pair.second)
+               : vf_store_even_odd_bf16(to, pair.first, pair.second);
     } else {
         store(p, index, pair.first, dtype, stream);
         store(p, index + VF_LANES, pair.second, dtype, stream);

@@ -97,20 +97,20 @@ GATUN_INLINE vf vf_round_number_bf16(vf v) {
     __m256i upper = _mm256_set1_epi32((int)0xffff0000u);
     return _mm256_castsi256_ps(_mm256_and_si256(vf_nearest_number_bf16(v), upper));
 }
-GATUN_INLINE void vf_load_two_bf16(const uint16_t *p, vf *even, vf *odd) {
+GATUN_INLINE void vf_load_even_odd_bf16(const uint16_t *p, vf *even, vf *odd) {
     __m256i stored = _mm256_loadu_si256((const __m256i *)p);
     *even = _mm256_castsi256_ps(_mm256_slli_epi32(stored, 16));
     *odd = _mm256_castsi256_ps(_mm256_and_si256(stored, _mm256_set1_epi32((int)0xffff0000u)));
 }
-GATUN_INLINE __m256i vf_narrow_two_bf16(vf even, vf odd) {
+GATUN_INLINE __m256i vf_narrow_even_odd_bf16(vf even, vf odd) {
     __m256i lower = _mm256_srli_epi32(vf_nearest_number_bf16(even), 16);
     return _mm256_blend_epi16(lower, vf_nearest_number_bf16(odd), 0xaa);
 }
-GATUN_INLINE void vf_store_two_bf16(uint16_t *p, vf even, vf odd) {
-    _mm256_storeu_si256((__m256i *)p, vf_narrow_two_bf16(even, odd));
+GATUN_INLINE void vf_store_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    _mm256_storeu_si256((__m256i *)p, vf_narrow_even_odd_bf16(even, odd));
 }
-GATUN_INLINE void vf_stream_two_bf16(uint16_t *p, vf even, vf odd) {
-    _mm256_stream_si256((__m256i *)p, vf_narrow_two_bf16(even, odd));
+GATUN_INLINE void vf_stream_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    _mm256_stream_si256((__m256i *)p, vf_narrow_even_odd_bf16(even, odd));
 }
 GATUN_INLINE void vf_split(vf *first, vf *second) {
     __m256 even = _mm256_shuffle_ps(*first, *second, 0x88), odd = _mm256_shuffle_ps(*first, *second, 0xdd);

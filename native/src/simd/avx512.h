@@ -82,20 +82,20 @@ GATUN_INLINE vf vf_round_number_bf16(vf v) {
     __m512i upper = _mm512_set1_epi32((int)0xffff0000u);
     return _mm512_castsi512_ps(_mm512_and_si512(vf_nearest_number_bf16(v), upper));
 }
-GATUN_INLINE void vf_load_two_bf16(const uint16_t *p, vf *even, vf *odd) {
+GATUN_INLINE void vf_load_even_odd_bf16(const uint16_t *p, vf *even, vf *odd) {
     __m512i stored = _mm512_loadu_si512(p);
     *even = _mm512_castsi512_ps(_mm512_slli_epi32(stored, 16));
     *odd = _mm512_castsi512_ps(_mm512_and_si512(stored, _mm512_set1_epi32((int)0xffff0000u)));
 }
-GATUN_INLINE __m512i vf_narrow_two_bf16(vf even, vf odd) {
+GATUN_INLINE __m512i vf_narrow_even_odd_bf16(vf even, vf odd) {
     __m512i lower = _mm512_srli_epi32(vf_nearest_number_bf16(even), 16);
     return _mm512_mask_blend_epi16(0xaaaaaaaau, lower, vf_nearest_number_bf16(odd));
 }
-GATUN_INLINE void vf_store_two_bf16(uint16_t *p, vf even, vf odd) {
-    _mm512_storeu_si512(p, vf_narrow_two_bf16(even, odd));
+GATUN_INLINE void vf_store_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    _mm512_storeu_si512(p, vf_narrow_even_odd_bf16(even, odd));
 }
-GATUN_INLINE void vf_stream_two_bf16(uint16_t *p, vf even, vf odd) {
-    _mm512_stream_si512((__m512i *)(void *)p, vf_narrow_two_bf16(even, odd));
+GATUN_INLINE void vf_stream_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    _mm512_stream_si512((__m512i *)(void *)p, vf_narrow_even_odd_bf16(even, odd));
 }
 GATUN_INLINE void vf_split(vf *first, vf *second) {
     const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);

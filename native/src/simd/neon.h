@@ -126,18 +126,18 @@ GATUN_INLINE uint32x4_t vf_nearest_number_bf16(vf v) {
 GATUN_INLINE vf vf_round_number_bf16(vf v) {
     return vreinterpretq_f32_u32(vandq_u32(vf_nearest_number_bf16(v), vdupq_n_u32(0xffff0000u)));
 }
-GATUN_INLINE void vf_load_two_bf16(const uint16_t *p, vf *even, vf *odd) {
+GATUN_INLINE void vf_load_even_odd_bf16(const uint16_t *p, vf *even, vf *odd) {
     uint32x4_t stored = vreinterpretq_u32_u16(vld1q_u16(p));
     *even = vreinterpretq_f32_u32(vshlq_n_u32(stored, 16));
     *odd = vreinterpretq_f32_u32(vandq_u32(stored, vdupq_n_u32(0xffff0000u)));
 }
-GATUN_INLINE void vf_store_two_bf16(uint16_t *p, vf even, vf odd) {
+GATUN_INLINE void vf_store_even_odd_bf16(uint16_t *p, vf even, vf odd) {
     /* The upper half of each odd lane stays, and that of the even lane moves in below. */
     uint32x4_t stored = vsriq_n_u32(vf_nearest_number_bf16(odd), vf_nearest_number_bf16(even), 16);
     vst1q_u16(p, vreinterpretq_u16_u32(stored));
 }
-GATUN_INLINE void vf_stream_two_bf16(uint16_t *p, vf even, vf odd) {
-    vf_store_two_bf16(p, even, odd);
+GATUN_INLINE void vf_stream_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    vf_store_even_odd_bf16(p, even, odd);
 }
 GATUN_INLINE void vf_split(vf *first, vf *second) {
     const vf a = *first, b = *second;

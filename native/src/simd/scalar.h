@@ -67,16 +67,16 @@ GATUN_INLINE vf vf_round_bf16(vf v) {
 GATUN_INLINE vf vf_round_number_bf16(vf v) {
     return vf_round_bf16(v);
 }
-GATUN_INLINE void vf_load_two_bf16(const uint16_t *p, vf *even, vf *odd) {
+GATUN_INLINE void vf_load_even_odd_bf16(const uint16_t *p, vf *even, vf *odd) {
     *even = bf16_to_float(p[0]);
     *odd = bf16_to_float(p[1]);
 }
-GATUN_INLINE void vf_store_two_bf16(uint16_t *p, vf even, vf odd) {
+GATUN_INLINE void vf_store_even_odd_bf16(uint16_t *p, vf even, vf odd) {
     p[0] = bf16_from_float(even);
     p[1] = bf16_from_float(odd);
 }
-GATUN_INLINE void vf_stream_two_bf16(uint16_t *p, vf even, vf odd) {
-    vf_store_two_bf16(p, even, odd);
+GATUN_INLINE void vf_stream_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    vf_store_even_odd_bf16(p, even, odd);
 }
 /* One lane each: they are at an even and at an odd place already. */
 GATUN_INLINE void vf_split(vf *first, vf *second) {
