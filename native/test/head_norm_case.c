@@ -53,8 +53,11 @@ static int is_there(const head_norm_case *test, int role) {
 void head_norm_describe(const head_norm_case *test, const gatun_context *context, char *text, size_t text_bytes) {
     char special[80] = "";
     if (test->has_special) {
-        snprintf(special, sizeof special, " %s[%lld]=%g", test->special_in_dy ? "dy" : "x", test->special_column,
-                 test->special);
+        snprintf(special, sizeof special, " %s[%lld]=%g",
+                 test->special_in_gamma ? "gamma"
+                 : test->special_in_dy  ? "dy"
+                                        : "x",
+                 test->special_column, test->special);
     }
     snprintf(text, text_bytes,
              "%s at level %s, %d threads: tensors %s, parameters %s, %lld tokens, heads %lld + 2 * %lld, columns %lld, "
@@ -156,7 +159,7 @@ static void prepare(const head_norm_case *test, head_norm_memory *memory, long l
     place_tensors(test, &memory->x, 1, test->scale, &random);
     place_tensors(test, &memory->dy, test->backward, 1, &random);
     place_tensors(test, test->backward ? &memory->dx : &memory->y, 0, 0, &random);
-    if (test->has_special) {
+    if (test->has_special && !test->special_in_gamma) {
         set_special(test, test->special_in_dy ? &memory->dy : &memory->x);
     }
     keep_copy(test, &memory->x);
@@ -166,6 +169,9 @@ static void prepare(const head_norm_case *test, head_norm_memory *memory, long l
         void *gamma = place(&memory->gamma[r], test, test->columns, dtype_bytes(test->parameter_dtype));
         for (long long j = 0; j < test->columns; j++) {
             dtype_store(test->parameter_dtype, gamma, j, 1 + 0.25 * random_bell(&random));
+        }
+        if (test->special_in_gamma) {
+            dtype_store(test->parameter_dtype, gamma, test->special_column, test->special);
         }
         place(&memory->dgamma[r], test, test->columns, sizeof(float));
     }

@@ -28,8 +28,8 @@ typedef struct head_norm_case {
     int eps_mode, cast_mode;
     double scale; /* of x */
     int has_special;
-    double special; /* at special_column of the middle head vector of each role, of x or else of dy */
-    int special_in_dy;
+    double special; /* at special_column of gamma, or of the middle head vector of each role in x or dy */
+    int special_in_dy, special_in_gamma;
     long long special_column;
     enum placement placement;
     long long offset; /* elements, with PLACE_BEGIN */

@@ -130,6 +130,10 @@ static void check_values(driver *d) {
                     test.special_in_dy = d->backward && s % 2 == 1;
                     test.special_column = (long long)s * 7 % columns[c];
                     run(d, &test, NULL);
+                    test.special_in_gamma = s % 2;
+                    test.cast_mode = (int)(s / 2 % 2);
+                    run(d, &test, NULL);
+                    test.special_in_gamma = test.cast_mode = 0;
                 }
                 test.has_special = 0;
                 test.scale = 0; /* vectors of zeros */

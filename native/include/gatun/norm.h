@@ -320,7 +320,7 @@ GATUN_API int gatun_qkv_head_rms_norm(gatun_context *context, int dtype, int par
  * from q, k and v. The gradient of a gamma is summed over tokens and heads.
  *
  *   dq_out, dk_out, dv_out  the gradients of the results;  q, k, v: the inputs of the forward pass. A role whose input
- *                    is NULL is left out.
+ *                    is NULL is left out, and with it the gradient of its gamma.
  *   dq, dk, dv       the gradients of the inputs, each NULL for none; each may be the gradient it is made from, with
  *                    equal strides
  *   dq_gamma, dk_gamma, dv_gamma  [head_columns], float32, overwritten, or NULL for none

@@ -23,7 +23,37 @@
 #define HEAD_BLOCK_BYTES 8192 /* of each tensor */
 
 /* Vectors of a tile of columns: with as many of parameters they fit into the registers. */
-#define HEAD_TILE (VF_LANES == 1 ? 1 : 8)
+#define HEAD_TILE 8
+
+/*
+ * Vectors of columns are worked on two by two. Two of bf16 are the elements at even and at odd places, which takes half
+ * the instructions of one after the other; those of other types, and of parameters, are split where it matters.
+ */
+typedef struct {
+    vf first, second;
+} vf_pair;
+
+GATUN_INLINE vf_pair load_pair(const void *p, long long index, const int dtype) {
+    vf_pair pair;
+    if (dtype == GATUN_BF16) {
+        vf_load_even_odd_bf16(element(p, index, dtype), &pair.first, &pair.second);
+    } else {
+        pair.first = load(p, index, dtype);
+        pair.second = load(p, index + VF_LANES, dtype);
+    }
+    return pair;
+}
+/* No NaN, where it is bf16. */
+GATUN_INLINE void store_pair(void *p, long long index, vf_pair pair, const int dtype, const bool stream) {
+    if (dtype == GATUN_BF16) {
+        uint16_t *to = (uint16_t *)p + index;
+        stream ? vf_stream_even_odd_bf16(to, pair.first, pair.second)
+               : vf_store_even_odd_bf16(to, pair.first, pair.second);
+    } else {
+        store(p, index, pair.first, dtype, stream);
+        store(p, index + VF_LANES, pair.second, dtype, stream);
+    }
+}
 
 GATUN_INLINE long long vectors_of_block(long long columns, long long greatest, long long multiple, const int dtype) {
     long long vectors = HEAD_BLOCK_BYTES / (columns * element_bytes(dtype)) / multiple * multiple;
@@ -55,6 +85,14 @@ GATUN_INLINE void find_heads(long long *found, long long first, long long count,
 GATUN_INLINE bool has_whole_lines(const void *p, long long stride, long long columns, const int dtype) {
     const long long line = LINE_BYTES / element_bytes(dtype);
     return (uintptr_t)p % LINE_BYTES == 0 && stride % line == 0 && columns % line == 0;
+}
+
+/* Brings `bytes` of a head vector into the level-2 cache, HEAD_TILE vectors at most. */
+GATUN_INLINE void fetch_columns(const void *p, const long long bytes) {
+#pragma GCC unroll 8
+    for (int line = 0; line < (bytes + LINE_BYTES - 1) / LINE_BYTES; line++) {
+        __builtin_prefetch((const char *)p + line * LINE_BYTES, 0, 2);
+    }
 }
 
 /* 1 where there is no gamma. */

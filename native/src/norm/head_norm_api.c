@@ -158,6 +158,7 @@ static void normalize(const gatun_context *context, head_norm_arguments *a, long
     }
     long long token_bytes = 2 * heads * a->head_columns * element_bytes(a->dtype);
     /* As in norm_api.c. */
+    a->prefetch = tokens * token_bytes > context->last_level_cache / 4;
     a->stream = tokens * token_bytes > context->last_level_cache / 2;
     head_norm_job job = {context->kernels.qkv_head_rms_norm, a, tokens,
                          rows_of_task(context->pool, tokens, token_bytes)};
@@ -400,6 +401,7 @@ static void differentiate(const gatun_context *context, head_gradient_arguments 
         }
     }
     long long bytes = 3 * (job->end - job->begin) * heads * a->head_columns * element_bytes(a->dtype);
+    a->prefetch = bytes > context->last_level_cache / 4;
     a->stream = bytes > context->last_level_cache / 2;
     job->slabs = slabs_of(job->tokens);
     if (job->begin < job->end) {

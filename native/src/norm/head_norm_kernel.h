@@ -56,7 +56,7 @@ typedef struct {
     int role_count;
     float weight_offset, eps;
     int eps_mode;
-    bool stream;
+    bool prefetch, stream;
 } head_gradient_arguments;
 
 /*

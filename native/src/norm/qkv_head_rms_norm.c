@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RMSNorm of each head vector, forward, compiled once per level. */
+#include <string.h>
+
 #include "head_norm.h"
 
 /* Sums of the squares of eight head vectors over columns [begin, end), at most a chunk. */
@@ -13,12 +15,21 @@ GATUN_INLINE void squares_of_chunk(const void *x, const long long *at, long long
     long long j = begin;
     do {
         const long long fold = folded && j + FOLD * VF_LANES < end ? j + FOLD * VF_LANES : end;
-        for (; j + VF_LANES <= fold; j += VF_LANES) {
+        for (; j + 2 * VF_LANES <= fold; j += 2 * VF_LANES) {
+#pragma GCC unroll 8
+            for (int k = 0; k < HEAD_SUMS; k++) {
+                vf_pair v = load_pair(x, at[k] + j, dtype);
+                sums[k] = vf_fma(v.first, v.first, sums[k]);
+                sums[k] = vf_fma(v.second, v.second, sums[k]);
+            }
+        }
+        if (j + VF_LANES <= fold) {
 #pragma GCC unroll 8
             for (int k = 0; k < HEAD_SUMS; k++) {
                 vf v = load(x, at[k] + j, dtype);
                 sums[k] = vf_fma(v, v, sums[k]);
             }
+            j += VF_LANES;
         }
         if (folded) {
 #pragma GCC unroll 8
@@ -65,37 +76,67 @@ GATUN_INLINE void squares_of_heads(const void *x, const long long *at, long long
 /* A block of head vectors: where they begin, and their scales. */
 typedef struct {
     const head_role *role;
+    void *y; /* of the role, or where results wait until they are copied there */
     long long x_at[HEAD_BLOCK], y_at[HEAD_BLOCK];
     float scales[HEAD_BLOCK];
     long long count;
+    long long ahead; /* how far behind x there is what comes next, to be fetched; 0 for nothing */
 } head_block;
 
-/* `width` vectors of columns from j on, of all head vectors; or, where `width` is 0, the last n columns. */
-GATUN_INLINE void output_tile(const head_norm_arguments *a, const head_block *b, long long j, int n, const int width,
+/* What weighs the columns of a tile: HEAD_TILE vectors, pair by pair, or fewer. */
+GATUN_INLINE void load_weights(const head_norm_arguments *a, const void *gamma, long long j, const int width,
+                               const int dtype, vf_pair *weights) {
+#pragma GCC unroll 4
+    for (int t = 0; t < width / 2; t++) {
+        const long long column = j + 2 * t * VF_LANES;
+        weights[t].first = head_weights(gamma, a->parameter_dtype, a->weight_offset, column, VF_LANES, true);
+        weights[t].second =
+            head_weights(gamma, a->parameter_dtype, a->weight_offset, column + VF_LANES, VF_LANES, true);
+        if (dtype == GATUN_BF16) {
+            vf_split(&weights[t].first, &weights[t].second);
+        }
+    }
+}
+
+/* `width` vectors of columns from j on, an even number, of all head vectors. */
+GATUN_INLINE void output_tile(const head_norm_arguments *a, const head_block *b, long long j, const int width,
                               const int dtype, const bool llama, const bool stream) {
     const void *x = b->role->x;
-    void *y = b->role->y;
-    vf weights[HEAD_TILE];
-    if (width == 0) {
-        weights[0] = head_weights(b->role->gamma, a->parameter_dtype, a->weight_offset, j, n, false);
-    }
-#pragma GCC unroll 8
-    for (int t = 0; t < width; t++) {
-        weights[t] =
-            head_weights(b->role->gamma, a->parameter_dtype, a->weight_offset, j + t * VF_LANES, VF_LANES, true);
-    }
+    void *y = b->y;
+    vf_pair weights[HEAD_TILE / 2];
+    load_weights(a, b->role->gamma, j, width, dtype, weights);
     for (long long k = 0; k < b->count; k++) {
         const vf scale = vf_set(b->scales[k]);
-        if (width == 0) {
-            vf xh = vf_mul(load_first(x, b->x_at[k] + j, n, dtype), scale);
-            xh = llama ? round_to(xh, dtype) : xh;
-            store_first(y, b->y_at[k] + j, vf_mul(xh, weights[0]), n, dtype);
+        if (b->ahead > 0) {
+            fetch_columns(element(x, b->x_at[k] + b->ahead + j, dtype), width * VF_LANES * element_bytes(dtype));
         }
-#pragma GCC unroll 8
-        for (int t = 0; t < width; t++) {
-            vf xh = vf_mul(load(x, b->x_at[k] + j + t * VF_LANES, dtype), scale);
-            xh = llama ? round_to(xh, dtype) : xh;
-            store(y, b->y_at[k] + j + t * VF_LANES, vf_mul(xh, weights[t]), dtype, stream);
+#pragma GCC unroll 4
+        for (int t = 0; t < width / 2; t++) {
+            vf_pair v = load_pair(x, b->x_at[k] + j + 2 * t * VF_LANES, dtype);
+            v.first = vf_mul(v.first, scale);
+            v.second = vf_mul(v.second, scale);
+            if (llama) {
+                v.first = dtype == GATUN_BF16 ? vf_round_number_bf16(v.first) : round_to(v.first, dtype);
+                v.second = dtype == GATUN_BF16 ? vf_round_number_bf16(v.second) : round_to(v.second, dtype);
+            }
+            v.first = vf_mul(v.first, weights[t].first);
+            v.second = vf_mul(v.second, weights[t].second);
+            store_pair(y, b->y_at[k] + j + 2 * t * VF_LANES, v, dtype, stream);
+        }
+    }
+}
+
+/* The n columns from j on, up to a vector. */
+GATUN_INLINE void output_rest(const head_norm_arguments *a, const head_block *b, long long j, int n, const bool all,
+                              const int dtype, const bool llama, const bool stream) {
+    const vf weights = head_weights(b->role->gamma, a->parameter_dtype, a->weight_offset, j, n, all);
+    for (long long k = 0; k < b->count; k++) {
+        vf xh = vf_mul(load_lanes(b->role->x, b->x_at[k] + j, n, all, dtype), vf_set(b->scales[k]));
+        vf result = vf_mul(llama ? round_to(xh, dtype) : xh, weights);
+        if (all) {
+            store(b->y, b->y_at[k] + j, result, dtype, stream);
+        } else {
+            store_first(b->y, b->y_at[k] + j, result, n, dtype);
         }
     }
 }
@@ -105,13 +146,17 @@ GATUN_INLINE void output_block(const head_norm_arguments *a, const head_block *b
     const long long columns = a->head_columns;
     long long j = 0;
     for (; j + HEAD_TILE * VF_LANES <= columns; j += HEAD_TILE * VF_LANES) {
-        output_tile(a, b, j, 0, HEAD_TILE, dtype, llama, stream);
+        output_tile(a, b, j, HEAD_TILE, dtype, llama, stream);
     }
-    for (; j + VF_LANES <= columns; j += VF_LANES) {
-        output_tile(a, b, j, 0, 1, dtype, llama, stream);
+    for (; j + 2 * VF_LANES <= columns; j += 2 * VF_LANES) {
+        output_tile(a, b, j, 2, dtype, llama, stream);
+    }
+    if (j + VF_LANES <= columns) {
+        output_rest(a, b, j, VF_LANES, true, dtype, llama, stream);
+        j += VF_LANES;
     }
     if (j < columns) {
-        output_tile(a, b, j, (int)(columns - j), 0, dtype, llama, false);
+        output_rest(a, b, j, (int)(columns - j), false, dtype, llama, false);
     }
 }
 
@@ -140,12 +185,12 @@ static void save_scales(const head_norm_arguments *a, const head_block *b, long 
     }
 }
 
-/* Takes the vectors out of the block that float32 does not describe, and normalizes them in double precision. */
-static void settle_exact(const head_norm_arguments *a, head_block *b, long long first) {
+/* Takes the vectors out of the block that float32 does not describe, or all, and normalizes them in double precision. */
+static void settle_exact(const head_norm_arguments *a, head_block *b, long long first, bool all) {
     long long rstd_at[HEAD_BLOCK], plain = 0;
     find_heads(rstd_at, first, b->count, 1, b->role->heads, 1, a->rstd_stride);
     for (long long k = 0; k < b->count; k++) {
-        if (is_plain_scale(b->scales[k])) {
+        if (!all && is_plain_scale(b->scales[k])) {
             b->x_at[plain] = b->x_at[k];
             b->y_at[plain] = b->y_at[k];
             b->scales[plain++] = b->scales[k];
@@ -156,13 +201,67 @@ static void settle_exact(const head_norm_arguments *a, head_block *b, long long 
     b->count = plain;
 }
 
+GATUN_INLINE void output_cast(const head_norm_arguments *a, const head_block *b, const int dtype, const bool stream) {
+    if (dtype != GATUN_F32 && a->cast_mode == GATUN_CAST_LLAMA) {
+        output_block(a, b, dtype, true, stream);
+    } else {
+        output_block(a, b, dtype, false, stream);
+    }
+}
+
+/* Copies results that lie one behind the other: whole lines past the caches, and the ends as usual. */
+static void copy_past_caches(char *to, const char *from, long long bytes) {
+    long long lead = -(long long)(uintptr_t)to & (LINE_BYTES - 1);
+    lead = lead < bytes ? lead : bytes;
+    memcpy(to, from, (size_t)lead);
+    long long at = lead;
+    for (; at + LINE_BYTES <= bytes; at += LINE_BYTES) {
+#pragma GCC unroll 4
+        for (int part = 0; part < LINE_BYTES; part += VF_STREAM_BYTES) {
+            vf_stream((float *)(void *)(to + at + part), vf_load((const float *)(const void *)(from + at + part)));
+        }
+    }
+    memcpy(to + at, from + at, (size_t)(bytes - at));
+}
+
+/*
+ * Where head vectors are no whole lines, the lines of a block are: its results wait in the level-1 cache until all of
+ * those that lie next to each other are there.
+ */
+GATUN_INLINE void output_past_caches(const head_norm_arguments *a, head_block *b, const int dtype) {
+    const long long columns = a->head_columns, bytes = columns * element_bytes(dtype);
+    if (has_whole_lines(b->role->y, b->role->y_stride, columns, dtype)) {
+        output_cast(a, b, dtype, true);
+        return;
+    }
+    if (VF_STREAM_BYTES < 32 || b->count * bytes > HEAD_BLOCK_BYTES) {
+        output_cast(a, b, dtype, false);
+        return;
+    }
+    _Alignas(LINE_BYTES) char waiting[HEAD_BLOCK_BYTES];
+    long long to[HEAD_BLOCK];
+    for (long long k = 0; k < b->count; k++) {
+        to[k] = b->y_at[k];
+        b->y_at[k] = k * columns;
+    }
+    b->y = waiting;
+    output_cast(a, b, dtype, false);
+    for (long long k = 0, next; k < b->count; k = next) {
+        for (next = k + 1; next < b->count && to[next] == to[next - 1] + columns; next++) {
+        }
+        copy_past_caches((char *)b->role->y + to[k] * element_bytes(dtype), waiting + k * bytes, (next - k) * bytes);
+    }
+}
+
 GATUN_INLINE void normalize_block(const head_norm_arguments *a, const head_role *role, long long first, long long count,
-                                  const int dtype) {
+                                  long long ahead, bool numbers, const int dtype) {
     const long long columns = a->head_columns;
     float squares[HEAD_BLOCK];
     head_block b;
     b.role = role;
+    b.y = role->y;
     b.count = count;
+    b.ahead = ahead * role->x_stride;
     find_heads(b.x_at, first, count, HEAD_SUMS, role->heads, columns, role->x_stride);
     find_heads(b.y_at, first, count, 1, role->heads, columns, role->y_stride);
     for (long long k = 0; k < count; k += HEAD_SUMS) {
@@ -182,36 +281,53 @@ GATUN_INLINE void normalize_block(const head_norm_arguments *a, const head_role 
     if (a->rstd) {
         save_scales(a, &b, first);
     }
-    if (!plain) {
-        settle_exact(a, &b, first);
+    if (!plain || !numbers) {
+        settle_exact(a, &b, first, !numbers);
     }
-    const bool stream = a->stream && role->x != role->y && has_whole_lines(role->y, role->y_stride, columns, dtype);
-    if (dtype != GATUN_F32 && a->cast_mode == GATUN_CAST_LLAMA) {
-        stream ? output_block(a, &b, dtype, true, true) : output_block(a, &b, dtype, true, false);
+    if (a->stream && role->x != role->y) {
+        output_past_caches(a, &b, dtype);
     } else {
-        stream ? output_block(a, &b, dtype, false, true) : output_block(a, &b, dtype, false, false);
+        output_cast(a, &b, dtype, false);
     }
 }
 
-/* All roles of a few tokens follow one another, as they do in a packed tensor: enough for each to fill vf_sum_each. */
-static long long tokens_of_visit(const head_role *roles, int count) {
-    long long fewest = HEAD_SUMS;
+/* All roles of a few tokens follow one another, as they do in a packed tensor: enough for each role to fill a block. */
+static long long tokens_of_visit(const head_role *roles, int count, long long block) {
+    long long fewest = block;
     for (int r = 0; r < count; r++) {
         fewest = roles[r].heads < fewest ? roles[r].heads : fewest;
     }
-    return HEAD_SUMS / fewest;
+    return (block + fewest - 1) / fewest;
+}
+
+/* Whether all weights are finite: then no result of a plain vector is NaN, as store_pair wants it. */
+GATUN_INLINE bool weights_are_numbers(const head_norm_arguments *a, const void *gamma) {
+    const vf below = vf_set(-FLT_MAX), above = vf_set(FLT_MAX);
+    bool numbers = true;
+    for (long long j = 0; j < a->head_columns; j += VF_LANES) {
+        const long long left = a->head_columns - j;
+        vf w = head_weights(gamma, a->parameter_dtype, a->weight_offset, j, (int)(left < VF_LANES ? left : VF_LANES),
+                            left >= VF_LANES);
+        numbers &= vf_all_less(below, w) & vf_all_less(w, above);
+    }
+    return numbers;
 }
 
 GATUN_INLINE void normalize_tokens(const head_norm_arguments *a, long long begin, long long end, const int dtype) {
     const long long block = vectors_of_block(a->head_columns, HEAD_BLOCK, HEAD_SUMS, dtype);
-    const long long visit = tokens_of_visit(a->roles, a->role_count);
+    const long long visit = tokens_of_visit(a->roles, a->role_count, block);
+    bool numbers[HEAD_ROLES];
+    for (int r = 0; r < a->role_count; r++) {
+        numbers[r] = dtype != GATUN_BF16 || weights_are_numbers(a, a->roles[r].gamma);
+    }
     for (long long token = begin; token < end; token += visit) {
         const long long stop = token + visit < end ? token + visit : end;
+        const long long ahead = a->prefetch && stop + visit <= end ? visit : 0;
         for (int r = 0; r < a->role_count; r++) {
             const head_role *role = &a->roles[r];
             const long long last = stop * role->heads;
             for (long long first = token * role->heads; first < last; first += block) {
-                normalize_block(a, role, first, first + block < last ? block : last - first, dtype);
+                normalize_block(a, role, first, first + block < last ? block : last - first, ahead, numbers[r], dtype);
             }
         }
     }

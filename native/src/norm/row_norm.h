@@ -271,7 +271,7 @@ GATUN_INLINE running_sums no_sums(const int count) {
 /* Two neighbouring vectors of a source, for sums: of bf16 in whatever order costs least. */
 GATUN_INLINE void source_two(const row_source *s, long long j, vf two[2], const source_form form) {
     if (form.kind == X && form.dtype == GATUN_BF16) {
-        vf_load_two_bf16(element(s->x, j, form.dtype), &two[0], &two[1]);
+        vf_load_even_odd_bf16(element(s->x, j, form.dtype), &two[0], &two[1]);
     } else {
         two[0] = source_lanes(s, j, VF_LANES, true, form);
         two[1] = source_lanes(s, j + VF_LANES, VF_LANES, true, form);

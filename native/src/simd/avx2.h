@@ -82,12 +82,6 @@ GATUN_INLINE void vf_store_first_bf16(uint16_t *p, vf v, int n) {
 GATUN_INLINE void vf_stream_bf16(uint16_t *p, vf v) {
     _mm_stream_si128((__m128i *)p, vf_narrow_bf16(v));
 }
-/* Even elements from the lower halves of the words, odd ones from the upper. */
-GATUN_INLINE void vf_load_two_bf16(const uint16_t *p, vf *a, vf *b) {
-    __m256i words = _mm256_loadu_si256((const __m256i *)p);
-    *a = _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
-    *b = _mm256_castsi256_ps(_mm256_and_si256(words, _mm256_set1_epi32((int)0xffff0000u)));
-}
 /*
  * Rounded in 16-bit halves, so for both vectors at once. The upper half goes up by one where the lower one is above
  * 0x8000, or 0x8000 and the upper half odd; not where the value is a NaN, whose upper half is quiet after arithmetic.
@@ -114,6 +108,42 @@ GATUN_INLINE void vf_stream_two_bf16(uint16_t *p, vf a, vf b) {
 GATUN_INLINE vf vf_round_bf16(vf v) {
     __m256i upper = _mm256_set1_epi32((int)0xffff0000u);
     return _mm256_castsi256_ps(_mm256_and_si256(vf_nearest_bf16(v), upper));
+}
+
+/* As vf_nearest_bf16, without care for NaN. */
+GATUN_INLINE __m256i vf_nearest_number_bf16(vf v) {
+    __m256i bits = _mm256_castps_si256(v);
+    __m256i even = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    return _mm256_add_epi32(bits, _mm256_add_epi32(even, _mm256_set1_epi32(0x7fff)));
+}
+GATUN_INLINE vf vf_round_number_bf16(vf v) {
+    __m256i upper = _mm256_set1_epi32((int)0xffff0000u);
+    return _mm256_castsi256_ps(_mm256_and_si256(vf_nearest_number_bf16(v), upper));
+}
+GATUN_INLINE void vf_load_even_odd_bf16(const uint16_t *p, vf *even, vf *odd) {
+    __m256i stored = _mm256_loadu_si256((const __m256i *)p);
+    *even = _mm256_castsi256_ps(_mm256_slli_epi32(stored, 16));
+    *odd = _mm256_castsi256_ps(_mm256_and_si256(stored, _mm256_set1_epi32((int)0xffff0000u)));
+}
+GATUN_INLINE __m256i vf_narrow_even_odd_bf16(vf even, vf odd) {
+    __m256i lower = _mm256_srli_epi32(vf_nearest_number_bf16(even), 16);
+    return _mm256_blend_epi16(lower, vf_nearest_number_bf16(odd), 0xaa);
+}
+GATUN_INLINE void vf_store_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    _mm256_storeu_si256((__m256i *)p, vf_narrow_even_odd_bf16(even, odd));
+}
+GATUN_INLINE void vf_stream_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    _mm256_stream_si256((__m256i *)p, vf_narrow_even_odd_bf16(even, odd));
+}
+GATUN_INLINE void vf_split(vf *first, vf *second) {
+    __m256 even = _mm256_shuffle_ps(*first, *second, 0x88), odd = _mm256_shuffle_ps(*first, *second, 0xdd);
+    *first = _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(even), 0xd8));
+    *second = _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(odd), 0xd8));
+}
+GATUN_INLINE void vf_merge(vf *even, vf *odd) {
+    __m256 low = _mm256_unpacklo_ps(*even, *odd), high = _mm256_unpackhi_ps(*even, *odd);
+    *even = _mm256_permute2f128_ps(low, high, 0x20);
+    *odd = _mm256_permute2f128_ps(low, high, 0x31);
 }
 
 GATUN_INLINE vf vf_load_f16(const uint16_t *p) {

@@ -67,12 +67,6 @@ GATUN_INLINE void vf_store_first_bf16(uint16_t *p, vf v, int n) {
 GATUN_INLINE void vf_stream_bf16(uint16_t *p, vf v) {
     _mm256_stream_si256((__m256i *)p, vf_narrow_bf16(v));
 }
-/* Even elements from the lower halves of the words, odd ones from the upper. */
-GATUN_INLINE void vf_load_two_bf16(const uint16_t *p, vf *a, vf *b) {
-    __m512i words = _mm512_loadu_si512(p);
-    *a = _mm512_castsi512_ps(_mm512_slli_epi32(words, 16));
-    *b = _mm512_castsi512_ps(_mm512_and_si512(words, _mm512_set1_epi32((int)0xffff0000u)));
-}
 GATUN_INLINE void vf_store_two_bf16(uint16_t *p, vf a, vf b) {
     vf_store_bf16(p, a);
     vf_store_bf16(p + VF_LANES, b);
@@ -84,6 +78,46 @@ GATUN_INLINE void vf_stream_two_bf16(uint16_t *p, vf a, vf b) {
 GATUN_INLINE vf vf_round_bf16(vf v) {
     __m512i upper = _mm512_set1_epi32((int)0xffff0000u);
     return _mm512_castsi512_ps(_mm512_and_si512(vf_nearest_bf16(v), upper));
+}
+
+/* As vf_nearest_bf16, without care for NaN. */
+GATUN_INLINE __m512i vf_nearest_number_bf16(vf v) {
+    __m512i bits = _mm512_castps_si512(v);
+    __m512i even = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    return _mm512_add_epi32(bits, _mm512_add_epi32(even, _mm512_set1_epi32(0x7fff)));
+}
+GATUN_INLINE vf vf_round_number_bf16(vf v) {
+    __m512i upper = _mm512_set1_epi32((int)0xffff0000u);
+    return _mm512_castsi512_ps(_mm512_and_si512(vf_nearest_number_bf16(v), upper));
+}
+GATUN_INLINE void vf_load_even_odd_bf16(const uint16_t *p, vf *even, vf *odd) {
+    __m512i stored = _mm512_loadu_si512(p);
+    *even = _mm512_castsi512_ps(_mm512_slli_epi32(stored, 16));
+    *odd = _mm512_castsi512_ps(_mm512_and_si512(stored, _mm512_set1_epi32((int)0xffff0000u)));
+}
+GATUN_INLINE __m512i vf_narrow_even_odd_bf16(vf even, vf odd) {
+    __m512i lower = _mm512_srli_epi32(vf_nearest_number_bf16(even), 16);
+    return _mm512_mask_blend_epi16(0xaaaaaaaau, lower, vf_nearest_number_bf16(odd));
+}
+GATUN_INLINE void vf_store_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    _mm512_storeu_si512(p, vf_narrow_even_odd_bf16(even, odd));
+}
+GATUN_INLINE void vf_stream_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    _mm512_stream_si512((__m512i *)(void *)p, vf_narrow_even_odd_bf16(even, odd));
+}
+GATUN_INLINE void vf_split(vf *first, vf *second) {
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    const vf a = *first, b = *second;
+    *first = _mm512_permutex2var_ps(a, even, b);
+    *second = _mm512_permutex2var_ps(a, odd, b);
+}
+GATUN_INLINE void vf_merge(vf *even, vf *odd) {
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    const vf a = *even, b = *odd;
+    *even = _mm512_permutex2var_ps(a, low, b);
+    *odd = _mm512_permutex2var_ps(a, high, b);
 }
 
 GATUN_INLINE vf vf_load_f16(const uint16_t *p) {

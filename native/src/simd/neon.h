@@ -113,11 +113,6 @@ GATUN_INLINE void vf_store_first_bf16(uint16_t *p, vf v, int n) {
 GATUN_INLINE void vf_stream_bf16(uint16_t *p, vf v) {
     vst1_u16(p, vf_narrow_bf16(v));
 }
-GATUN_INLINE void vf_load_two_bf16(const uint16_t *p, vf *a, vf *b) {
-    uint16x8_t stored = vld1q_u16(p);
-    *a = vf_widen_bf16(vget_low_u16(stored));
-    *b = vf_widen_bf16(vget_high_u16(stored));
-}
 GATUN_INLINE void vf_store_two_bf16(uint16_t *p, vf a, vf b) {
     vst1q_u16(p, vcombine_u16(vf_narrow_bf16(a), vf_narrow_bf16(b)));
 }
@@ -126,6 +121,39 @@ GATUN_INLINE void vf_stream_two_bf16(uint16_t *p, vf a, vf b) {
 }
 GATUN_INLINE vf vf_round_bf16(vf v) {
     return vreinterpretq_f32_u32(vandq_u32(vf_nearest_bf16(v), vdupq_n_u32(0xffff0000u)));
+}
+
+/* As vf_nearest_bf16, without care for NaN. */
+GATUN_INLINE uint32x4_t vf_nearest_number_bf16(vf v) {
+    uint32x4_t bits = vreinterpretq_u32_f32(v);
+    uint32x4_t even = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+    return vaddq_u32(bits, vaddq_u32(even, vdupq_n_u32(0x7fff)));
+}
+GATUN_INLINE vf vf_round_number_bf16(vf v) {
+    return vreinterpretq_f32_u32(vandq_u32(vf_nearest_number_bf16(v), vdupq_n_u32(0xffff0000u)));
+}
+GATUN_INLINE void vf_load_even_odd_bf16(const uint16_t *p, vf *even, vf *odd) {
+    uint32x4_t stored = vreinterpretq_u32_u16(vld1q_u16(p));
+    *even = vreinterpretq_f32_u32(vshlq_n_u32(stored, 16));
+    *odd = vreinterpretq_f32_u32(vandq_u32(stored, vdupq_n_u32(0xffff0000u)));
+}
+GATUN_INLINE void vf_store_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    /* The upper half of each odd lane stays, and that of the even lane moves in below. */
+    uint32x4_t stored = vsriq_n_u32(vf_nearest_number_bf16(odd), vf_nearest_number_bf16(even), 16);
+    vst1q_u16(p, vreinterpretq_u16_u32(stored));
+}
+GATUN_INLINE void vf_stream_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    vf_store_even_odd_bf16(p, even, odd);
+}
+GATUN_INLINE void vf_split(vf *first, vf *second) {
+    const vf a = *first, b = *second;
+    *first = vuzp1q_f32(a, b);
+    *second = vuzp2q_f32(a, b);
+}
+GATUN_INLINE void vf_merge(vf *even, vf *odd) {
+    const vf a = *even, b = *odd;
+    *even = vzip1q_f32(a, b);
+    *odd = vzip2q_f32(a, b);
 }
 
 GATUN_INLINE vf vf_widen_f16(uint16x4_t stored) {

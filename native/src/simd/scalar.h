@@ -60,10 +60,6 @@ GATUN_INLINE void vf_store_first_bf16(uint16_t *p, vf v, int n) {
 GATUN_INLINE void vf_stream_bf16(uint16_t *p, vf v) {
     *p = bf16_from_float(v);
 }
-GATUN_INLINE void vf_load_two_bf16(const uint16_t *p, vf *a, vf *b) {
-    *a = vf_load_bf16(p);
-    *b = vf_load_bf16(p + 1);
-}
 GATUN_INLINE void vf_store_two_bf16(uint16_t *p, vf a, vf b) {
     vf_store_bf16(p, a);
     vf_store_bf16(p + 1, b);
@@ -73,6 +69,30 @@ GATUN_INLINE void vf_stream_two_bf16(uint16_t *p, vf a, vf b) {
 }
 GATUN_INLINE vf vf_round_bf16(vf v) {
     return bf16_to_float(bf16_from_float(v));
+}
+
+GATUN_INLINE vf vf_round_number_bf16(vf v) {
+    return vf_round_bf16(v);
+}
+GATUN_INLINE void vf_load_even_odd_bf16(const uint16_t *p, vf *even, vf *odd) {
+    *even = bf16_to_float(p[0]);
+    *odd = bf16_to_float(p[1]);
+}
+GATUN_INLINE void vf_store_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    p[0] = bf16_from_float(even);
+    p[1] = bf16_from_float(odd);
+}
+GATUN_INLINE void vf_stream_even_odd_bf16(uint16_t *p, vf even, vf odd) {
+    vf_store_even_odd_bf16(p, even, odd);
+}
+/* One lane each: they are at an even and at an odd place already. */
+GATUN_INLINE void vf_split(vf *first, vf *second) {
+    (void)first;
+    (void)second;
+}
+GATUN_INLINE void vf_merge(vf *even, vf *odd) {
+    (void)even;
+    (void)odd;
 }
 
 GATUN_INLINE vf vf_load_f16(const uint16_t *p) {

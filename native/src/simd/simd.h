@@ -12,9 +12,14 @@
  *   vf_stream(p, v)                          a store that bypasses the caches; p aligned to VF_STREAM_BYTES
  *   vf_load_bf16, vf_load_first_bf16, vf_store_bf16, vf_store_first_bf16, vf_stream_bf16, and the same for f16:
  *                                            16-bit storage, widened exactly, rounded to nearest even; NaN stays NaN
- *   vf_load_two_bf16(p, &a, &b)              2 * VF_LANES elements, in any order: for sums
+ *   vf_load_even_odd_bf16(p, &even, &odd)    2 * VF_LANES elements: those at even places, and those at odd places
+ *   vf_store_even_odd_bf16(p, even, odd)  vf_stream_even_odd_bf16(p, even, odd)
+ *                                            the way back; no NaN; p of the stream aligned to 4 * VF_LANES
  *   vf_store_two_bf16(p, a, b)  vf_stream_two_bf16(p, a, b)
  *                                            a, then b behind it: less work than one by one
+ *   vf_split(&first, &second)                2 * VF_LANES lanes in a row become those at even and those at odd places
+ *   vf_merge(&even, &odd)                    the way back
+ *   vf_round_number_bf16(v)                  vf_round_bf16 of what is no NaN
  *   vf_round_bf16(v)  vf_round_f16(v)        rounded to the 16-bit type and widened again
  *   vf_add vf_sub vf_mul                     lane-wise
  *   vf_fma(a, b, c)                          a * b + c: fused where the level has it, two roundings in scalar
