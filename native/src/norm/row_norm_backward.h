@@ -215,9 +215,13 @@ GATUN_INLINE vf through_norm(const norm_constants *c, vf g, vf xh, const backwar
     return vf_mul(rest, c->rstd);
 }
 
+GATUN_INLINE bool has_residual_gradient(const row_operands *r, const backward_form form) {
+    return (form.composition == ADD_NORM || form.composition == TWO_NORMS) && r->dh_in;
+}
+
 GATUN_INLINE vf with_residual_gradient(const row_operands *r, vf gradient, const column_vector at, const bool all,
                                        const backward_form form) {
-    if ((form.composition == ADD_NORM || form.composition == TWO_NORMS) && r->dh_in) {
+    if (has_residual_gradient(r, form)) {
         return vf_add(gradient, load_lanes(r->dh_in, at.j, at.n, all, form.dtype));
     }
     return gradient;
@@ -297,41 +301,53 @@ GATUN_INLINE void write_vector(const pass_operands *o, const column_vector at, c
     }
 }
 
+GATUN_INLINE bool statistics_are_saved(const row_norm_backward_arguments *a, const int norm) {
+    return a->norm[norm].rstd && a->eps_mode == GATUN_EPS_IN_SQRT;
+}
+
 /* The inputs of the next row, some way ahead. */
 typedef struct {
-    const char *tensors[4];
-    int count;
+    const char *dy, *dh_in, *x[2];
 } row_ahead;
 
-GATUN_INLINE void fetch_line(const row_ahead *ahead, long long bytes) {
-    for (int t = 0; t < ahead->count; t++) {
-        __builtin_prefetch(ahead->tensors[t] + bytes, 0, 2);
+GATUN_INLINE void fetch_line(const row_ahead *ahead, const pass_operands *o, const long long bytes,
+                             const backward_form form) {
+    __builtin_prefetch(ahead->dy + bytes, 0, 2);
+    __builtin_prefetch(ahead->x[0] + bytes, 0, 2);
+    if (form.composition == TWO_NORMS) {
+        __builtin_prefetch(ahead->x[1] + bytes, 0, 2);
+    }
+    if (has_residual_gradient(&o->next, form)) {
+        __builtin_prefetch(ahead->dh_in + bytes, 0, 2);
     }
 }
 
-GATUN_INLINE void fetch_tensor(row_ahead *ahead, const row_norm_backward_arguments *a, const void *p, long long stride,
-                               long long row, long long column) {
-    if (p) {
-        const long long rest = column < a->columns ? 0 : 1; /* what does not fit into the row, from the next */
-        const long long at = (row + rest < a->rows ? row + rest : row) * stride + column - rest * a->columns;
-        ahead->tensors[ahead->count++] = element(p, at, a->dtype);
-    }
+/* Of the row from `p` on, `column` columns ahead: what does not fit into it is in the row after it, if there is one. */
+GATUN_INLINE const char *column_ahead(const void *p, const long long column, const long long columns,
+                                      const long long to_row_after, const int dtype) {
+    return element(p, column < columns ? column : to_row_after + column - columns, dtype);
+}
+
+/* Of the input of a norm, which is read a row earlier where its statistics are taken anew. */
+GATUN_INLINE const char *input_ahead(const row_norm_backward_arguments *a, const pass_operands *o, const int norm,
+                                     long long j, const long long column, const long long after,
+                                     const backward_form form) {
+    return column_ahead(o->next.x[norm], statistics_are_saved(a, norm) ? column : j + a->columns, a->columns,
+                        after * a->norm[norm].x_stride, form.dtype);
 }
 
 /* What a pass that takes the sums of `row` from column `j` on fetches meanwhile. */
-GATUN_INLINE row_ahead ahead_of(const row_norm_backward_arguments *a, long long row, long long j,
-                                const backward_form form) {
-    row_ahead ahead = {.count = 0};
-    const long long column = j + BYTES_AHEAD / element_bytes(form.dtype);
-    if (column < 2 * a->columns) {
-        fetch_tensor(&ahead, a, a->dy, a->dy_stride, row, column);
-        fetch_tensor(&ahead, a, a->norm[0].x, a->norm[0].x_stride, row, column);
-        if (form.composition == TWO_NORMS) {
-            fetch_tensor(&ahead, a, a->norm[1].x, a->norm[1].x_stride, row, column);
-        }
-        if (form.composition == ADD_NORM || form.composition == TWO_NORMS) {
-            fetch_tensor(&ahead, a, a->dh_in, a->dh_in_stride, row, column);
-        }
+GATUN_INLINE row_ahead ahead_of(const row_norm_backward_arguments *a, const pass_operands *o, long long row,
+                                long long j, const backward_form form) {
+    const long long columns = a->columns, column = j + BYTES_AHEAD / element_bytes(form.dtype);
+    const long long after = row + 1 < a->rows; /* 1 where there is one */
+    row_ahead ahead = {.dy = column_ahead(o->next.dy, column, columns, after * a->dy_stride, form.dtype)};
+    ahead.x[0] = input_ahead(a, o, 0, j, column, after, form);
+    if (form.composition == TWO_NORMS) {
+        ahead.x[1] = input_ahead(a, o, 1, j, column, after, form);
+    }
+    if (has_residual_gradient(&o->next, form)) {
+        ahead.dh_in = column_ahead(o->next.dh_in, column, columns, after * a->dh_in_stride, form.dtype);
     }
     return ahead;
 }
@@ -352,7 +368,7 @@ GATUN_INLINE void visit_block(const pass_operands *o, long long j, long long wri
     const int vectors = line_vectors(form.dtype);
     for (int line = 0; line < lines; line++) {
         if (form.sums) {
-            fetch_line(ahead, line * LINE_BYTES);
+            fetch_line(ahead, o, line * LINE_BYTES, form);
         }
 #pragma GCC unroll 4
         for (int k = 0; k < vectors; k++) {
@@ -446,12 +462,12 @@ GATUN_INLINE void visit_rows(const row_norm_backward_arguments *a, float *const 
     long long j = 0, written = c.first;
     if (v && next && c.last > 0) {
         for (; j + BLOCK <= a->columns && written + BLOCK <= c.last; j += BLOCK, written += BLOCK) {
-            const row_ahead ahead = ahead_of(a, next->row, j, form);
+            const row_ahead ahead = ahead_of(a, &o, next->row, j, form);
             visit_block(&o, j, written, lines, &ahead, &running, streaming);
         }
     } else if (v && next) {
         for (; j + BLOCK <= c.statistics; j += BLOCK, written += BLOCK) {
-            const row_ahead ahead = ahead_of(a, next->row, j, form);
+            const row_ahead ahead = ahead_of(a, &o, next->row, j, form);
             visit_block(&o, j, written, lines, &ahead, &running, both);
         }
     }
@@ -621,7 +637,7 @@ GATUN_INLINE void take_statistics(const row_norm_backward_arguments *a, row_visi
     const backward_norm *n = &a->norm[norm];
     row_terms *t = &v->terms[norm];
     *t = (row_terms){.response = 1};
-    if (n->rstd && a->eps_mode == GATUN_EPS_IN_SQRT) {
+    if (statistics_are_saved(a, norm)) {
         t->center = n->mean ? n->mean[v->row] : 0;
         t->low = n->mean_low ? n->mean_low[v->row] : 0;
         t->rstd = n->rstd[v->row];
