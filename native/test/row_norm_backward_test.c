@@ -224,7 +224,7 @@ static void check_scales(driver *d, long long columns) {
 
 static void check_values(driver *d) {
     static const long long some[] = {1, 2, 5, 16, 63, 130, 1000};
-    for (size_t c = 0; c < sizeof some / sizeof *some; c += d->reduced ? 3 : 1) {
+    for (size_t c = 0; c < sizeof some / sizeof *some && !(d->reduced && some[c] > 100); c += d->reduced ? 3 : 1) {
         for (int dtype = GATUN_F32; dtype <= GATUN_F16; dtype++) {
             check_magnitudes(d, dtype, some[c]);
             check_constant_rows(d, dtype, some[c]);

@@ -279,7 +279,9 @@ static bool in_place(const row_norm_backward_arguments *a) {
 static void visit_rows(gatun_pool *pool, backward_call *c) {
     row_norm_backward_arguments *a = &c->arguments;
     backward_job job = {.call = c};
-    if (a->partial) {
+    if (!pool) {
+        c->kernel->rows(a, c->row_begin, c->row_end);
+    } else if (a->partial) {
         job.first = slab_of_row(a->rows, a->slabs, c->row_begin);
         gatun_pool_run(pool, slab_of_row(a->rows, a->slabs, c->row_end - 1) - job.first + 1, slab_task, &job);
     } else {
