@@ -106,6 +106,9 @@ GATUN_INLINE void output_sums(const residual_operands *operands, const void *res
     const long long turn = unroll * VF_LANES;
     const long long step = FETCH_STEP / element_bytes(form.output.dtype) / turn * turn;
     long long j = begin;
+    if (!form.output.stream && (j = first_aligned(o.norm.y ? o.norm.y : o.h, begin, end, form.output.dtype)) > begin) {
+        output_sum(&o, residual, begin, (int)(j - begin), false, form);
+    }
     while (j + turn <= end) {
         fetch(&ahead);
         const long long stop = j + step < end ? j + step : end;
@@ -223,7 +226,7 @@ GATUN_INLINE void normalize_sums_of_group(const residual_norm_arguments *a, long
         for (long long k = 0; k < rows; k++) {
             if (!scales[k].exact) {
                 const void *output = operands[k].norm.y ? operands[k].norm.y : operands[k].h;
-                const long long lead = norm->stream ? lead_of(output, dtype) : 0;
+                const long long lead = lead_of(output, dtype);
                 const long long first = tile == 0 ? 0 : tile + lead;
                 const long long last = tile + width + lead < columns ? tile + width + lead : columns;
                 if (first < last) {

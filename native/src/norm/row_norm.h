@@ -407,8 +407,22 @@ GATUN_INLINE row_moments moments_of(const row_source *s, long long begin, long l
                     : moments_about_zero(s, begin, end, form, ahead);
 }
 
+#define SHORT_TILE 16 /* vectors; in fewer, an access that crosses a line costs less than a masked one */
+
 GATUN_INLINE vf output_vector(const output_operands *o, long long j, const output_form form) {
     return normalized(o, load(o->x, j, form.dtype), j, VF_LANES, true, form);
+}
+
+/* Elements before the first whole line of y. */
+GATUN_INLINE long long lead_of(const void *y, const int dtype) {
+    return (-(long long)(uintptr_t)y & (LINE_BYTES - 1)) / element_bytes(dtype);
+}
+
+/* Where the first whole vector of y begins in columns [begin, end); `begin` where that is no gain. Java arrays lie half a
+ * vector off, and then every other access would cross a line. */
+GATUN_INLINE long long first_aligned(const void *y, long long begin, long long end, const int dtype) {
+    const long long lead = lead_of(element(y, begin, dtype), dtype) % VF_LANES;
+    return end - begin > SHORT_TILE * VF_LANES ? begin + lead : begin;
 }
 
 /* Columns [begin, end). A streaming form is called with whole lines only. */
@@ -417,6 +431,11 @@ GATUN_INLINE void output(const row_norm_arguments *a, const void *x, void *y, lo
     const output_operands o = output_operands_of(a, x, y, scale, form.centered);
     fetcher ahead = *fetched;
     long long j = begin;
+    if (!form.stream && (j = first_aligned(y, begin, end, form.dtype)) > begin) {
+        const int n = (int)(j - begin);
+        store_first(y, begin, normalized(&o, load_first(x, begin, n, form.dtype), begin, n, false, form), n,
+                    form.dtype);
+    }
     const int unroll = form.dtype == GATUN_F32 ? 8 : 4;
     const long long turn = unroll * VF_LANES;
     const long long step = FETCH_STEP / element_bytes(form.dtype) / turn * turn;
@@ -493,11 +512,6 @@ GATUN_INLINE void output_dtype(const row_norm_arguments *a, const void *x, void 
 /* Instantiated once each in a kernel file: the output pass with plain and with streaming stores. */
 typedef void output_function(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
                              const row_scale *scale, fetcher *ahead);
-
-/* Elements before the first whole line of y. */
-GATUN_INLINE long long lead_of(const void *y, const int dtype) {
-    return (-(long long)(uintptr_t)y & (LINE_BYTES - 1)) / element_bytes(dtype);
-}
 
 /* The output pass over [begin, end): where it streams, whole lines bypass the caches, and the ends are plain. */
 GATUN_INLINE void output_columns(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
@@ -587,7 +601,7 @@ GATUN_INLINE void normalize_group(const row_norm_arguments *a, long long begin, 
         for (long long k = 0; k < rows; k++) {
             if (!scales[k].exact) {
                 void *y = row_of_y(a, begin + k, dtype);
-                long long lead = a->stream ? lead_of(y, dtype) : 0;
+                const long long lead = lead_of(y, dtype);
                 long long first = tile == 0 ? 0 : tile + lead, last = tile + width + lead;
                 last = last < a->columns ? last : a->columns;
                 if (first < last) {
