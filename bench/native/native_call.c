@@ -45,12 +45,12 @@ static int find(void *library, const char *name, void *pointer, size_t bytes, ch
 
 static int call_once(const gatun_native_call *c, char *message, long long message_bytes) {
     if (c->is_layer_norm)
-        return c->gatun.layer_norm(c->context, c->dtype, GATUN_F32, c->rows, c->columns, c->x, c->x_stride, c->gamma,
-                                   c->beta, 0.0f, c->eps, GATUN_EPS_IN_SQRT, GATUN_CAST_NONE, c->y, c->y_stride, NULL,
-                                   NULL, NULL, c->scratch, c->scratch_bytes, message, message_bytes);
-    return c->gatun.rms_norm(c->context, c->dtype, GATUN_F32, c->rows, c->columns, c->columns, c->x, c->x_stride,
-                             c->gamma, c->beta, 0.0f, c->eps, GATUN_EPS_IN_SQRT, GATUN_CAST_NONE, c->y, c->y_stride,
-                             NULL, c->scratch, c->scratch_bytes, message, message_bytes);
+        return c->gatun.layer_norm(c->context, c->dtype, GATUN_F32, c->rows, c->rows, c->columns, c->x, c->x_stride,
+                                   c->gamma, c->beta, 0.0f, c->eps, GATUN_EPS_IN_SQRT, GATUN_CAST_NONE, c->y,
+                                   c->y_stride, NULL, NULL, NULL, c->scratch, c->scratch_bytes, message, message_bytes);
+    return c->gatun.rms_norm(c->context, c->dtype, GATUN_F32, c->rows, c->rows, c->columns, c->columns, c->x,
+                             c->x_stride, c->gamma, c->beta, 0.0f, c->eps, GATUN_EPS_IN_SQRT, GATUN_CAST_NONE, c->y,
+                             c->y_stride, NULL, c->scratch, c->scratch_bytes, message, message_bytes);
 }
 
 gatun_native_call *gatun_native_call_create(const char *library, const char *operation, int dtype, int isa, int threads,

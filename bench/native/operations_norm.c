@@ -6,17 +6,17 @@
 #include <math.h>
 
 int call_layer_norm(const struct subject *s, char *message, long long message_bytes) {
-    return gatun_layer_norm(s->context, s->dtype, GATUN_F32, s->shape->rows, s->shape->columns, s->in[0].data,
-                            s->in[0].stride, s->gamma[0], s->beta[0], 0.0f, bench_eps, GATUN_EPS_IN_SQRT,
+    return gatun_layer_norm(s->context, s->dtype, GATUN_F32, s->shape->rows, s->shape->rows, s->shape->columns,
+                            s->in[0].data, s->in[0].stride, s->gamma[0], s->beta[0], 0.0f, bench_eps, GATUN_EPS_IN_SQRT,
                             GATUN_CAST_NONE, s->out[0].data, s->out[0].stride, NULL, NULL, NULL, s->scratch,
                             s->scratch_bytes, message, message_bytes);
 }
 
 int call_rms_norm(const struct subject *s, char *message, long long message_bytes) {
-    return gatun_rms_norm(s->context, s->dtype, GATUN_F32, s->shape->rows, s->shape->columns, s->shape->columns,
-                          s->in[0].data, s->in[0].stride, s->gamma[0], NULL, 0.0f, bench_eps, GATUN_EPS_IN_SQRT,
-                          GATUN_CAST_NONE, s->out[0].data, s->out[0].stride, NULL, s->scratch, s->scratch_bytes,
-                          message, message_bytes);
+    return gatun_rms_norm(s->context, s->dtype, GATUN_F32, s->shape->rows, s->shape->rows, s->shape->columns,
+                          s->shape->columns, s->in[0].data, s->in[0].stride, s->gamma[0], NULL, 0.0f, bench_eps,
+                          GATUN_EPS_IN_SQRT, GATUN_CAST_NONE, s->out[0].data, s->out[0].stride, NULL, s->scratch,
+                          s->scratch_bytes, message, message_bytes);
 }
 
 void define_layer_norm(struct evaluation *e, long long row) {

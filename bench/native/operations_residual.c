@@ -10,7 +10,7 @@
 
 /* in: x, residual; out: h, y */
 int call_residual_add_norm(const struct subject *s, char *message, long long message_bytes) {
-    return gatun_residual_add_norm(s->context, s->operation->norm, s->dtype, GATUN_F32, s->shape->rows,
+    return gatun_residual_add_norm(s->context, s->operation->norm, s->dtype, GATUN_F32, s->shape->rows, s->shape->rows,
                                    s->shape->columns, s->in[0].data, s->in[0].stride, s->in[1].data, s->in[1].stride,
                                    1.0f, NULL, s->gamma[0], beta_of(s, 0), 0.0f, bench_eps, GATUN_EPS_IN_SQRT,
                                    GATUN_CAST_NONE, GATUN_SUM_ROUNDED, s->out[0].data, s->out[0].stride, s->out[1].data,
@@ -19,7 +19,7 @@ int call_residual_add_norm(const struct subject *s, char *message, long long mes
 
 /* in: x, residual; out: h */
 int call_norm_residual_add(const struct subject *s, char *message, long long message_bytes) {
-    return gatun_norm_residual_add(s->context, s->operation->norm, s->dtype, GATUN_F32, s->shape->rows,
+    return gatun_norm_residual_add(s->context, s->operation->norm, s->dtype, GATUN_F32, s->shape->rows, s->shape->rows,
                                    s->shape->columns, s->in[0].data, s->in[0].stride, NULL, s->gamma[0], beta_of(s, 0),
                                    0.0f, bench_eps, GATUN_EPS_IN_SQRT, GATUN_CAST_NONE, s->in[1].data, s->in[1].stride,
                                    1.0f, s->out[0].data, s->out[0].stride, NULL, NULL, NULL, message, message_bytes);
@@ -27,11 +27,11 @@ int call_norm_residual_add(const struct subject *s, char *message, long long mes
 
 /* in: x, residual; out: h, y */
 int call_norm_add_norm(const struct subject *s, char *message, long long message_bytes) {
-    return gatun_norm_add_norm(s->context, s->operation->norm, s->dtype, GATUN_F32, s->shape->rows, s->shape->columns,
-                               s->in[0].data, s->in[0].stride, s->gamma[0], beta_of(s, 0), s->in[1].data,
-                               s->in[1].stride, 1.0f, s->gamma[1], beta_of(s, 1), 0.0f, bench_eps, GATUN_EPS_IN_SQRT,
-                               GATUN_CAST_NONE, GATUN_SUM_ROUNDED, s->out[0].data, s->out[0].stride, s->out[1].data,
-                               s->out[1].stride, NULL, NULL, NULL, NULL, NULL, NULL, message, message_bytes);
+    return gatun_norm_add_norm(
+        s->context, s->operation->norm, s->dtype, GATUN_F32, s->shape->rows, s->shape->rows, s->shape->columns,
+        s->in[0].data, s->in[0].stride, s->gamma[0], beta_of(s, 0), s->in[1].data, s->in[1].stride, 1.0f, s->gamma[1],
+        beta_of(s, 1), 0.0f, bench_eps, GATUN_EPS_IN_SQRT, GATUN_CAST_NONE, GATUN_SUM_ROUNDED, s->out[0].data,
+        s->out[0].stride, s->out[1].data, s->out[1].stride, NULL, NULL, NULL, NULL, NULL, NULL, message, message_bytes);
 }
 
 /* e->first holds what is added to the residual. Leaves in e->first the sum as it is stored. */

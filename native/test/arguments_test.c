@@ -28,7 +28,7 @@ typedef struct call {
     int layer_norm;
     gatun_context *context;
     int dtype, parameter_dtype;
-    long long rows, columns, statistics_columns;
+    long long rows, other_rows, columns, statistics_columns; /* other_rows: of the tensors, not of the call */
     const void *x;
     long long x_stride;
     const void *gamma, *beta;
@@ -43,14 +43,15 @@ typedef struct call {
 
 static int run(const call *c, char *message, long long message_bytes) {
     if (c->layer_norm) {
-        return gatun_layer_norm(c->context, c->dtype, c->parameter_dtype, c->rows, c->columns, c->x, c->x_stride,
-                                c->gamma, c->beta, c->weight_offset, c->eps, c->eps_mode, c->cast_mode, c->y,
-                                c->y_stride, c->mean, c->mean_low, c->rstd, c->scratch, c->scratch_bytes, message,
-                                message_bytes);
+        return gatun_layer_norm(c->context, c->dtype, c->parameter_dtype, c->rows, c->rows + c->other_rows, c->columns,
+                                c->x, c->x_stride, c->gamma, c->beta, c->weight_offset, c->eps, c->eps_mode,
+                                c->cast_mode, c->y, c->y_stride, c->mean, c->mean_low, c->rstd, c->scratch,
+                                c->scratch_bytes, message, message_bytes);
     }
-    return gatun_rms_norm(c->context, c->dtype, c->parameter_dtype, c->rows, c->columns, c->statistics_columns, c->x,
-                          c->x_stride, c->gamma, c->beta, c->weight_offset, c->eps, c->eps_mode, c->cast_mode, c->y,
-                          c->y_stride, c->rstd, c->scratch, c->scratch_bytes, message, message_bytes);
+    return gatun_rms_norm(c->context, c->dtype, c->parameter_dtype, c->rows, c->rows + c->other_rows, c->columns,
+                          c->statistics_columns, c->x, c->x_stride, c->gamma, c->beta, c->weight_offset, c->eps,
+                          c->eps_mode, c->cast_mode, c->y, c->y_stride, c->rstd, c->scratch, c->scratch_bytes, message,
+                          message_bytes);
 }
 
 static long long scratch_bytes(gatun_context *context, int layer_norm, long long rows, long long columns) {
@@ -151,6 +152,8 @@ static void check_scalars(const call *good) {
     REJECT(*good, "parameter_dtype", parameter_dtype = GATUN_BF16);
     REJECT(*good, "rows", rows = -1);
     REJECT(*good, "rows", rows = LLONG_MIN);
+    REJECT(*good, "total_rows", other_rows = -1);
+    REJECT(*good, "total_rows", other_rows = LLONG_MIN);
     REJECT(*good, "columns", columns = 0);
     REJECT(*good, "columns", columns = -1);
     REJECT(*good, "x_stride", x_stride = COLUMNS - 1);

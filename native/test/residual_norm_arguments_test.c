@@ -27,7 +27,7 @@ typedef struct call {
     residual_norm_operation operation;
     gatun_context *context;
     int norm, dtype, parameter_dtype;
-    long long rows, columns;
+    long long rows, other_rows, columns; /* other_rows: of the tensors, not of the call */
     const void *x, *residual;
     long long x_stride, residual_stride;
     float alpha;
@@ -42,22 +42,22 @@ typedef struct call {
 static int run(const call *c, char *message, long long message_bytes) {
     switch (c->operation) {
     case RESIDUAL_ADD_NORM:
-        return gatun_residual_add_norm(c->context, c->norm, c->dtype, c->parameter_dtype, c->rows, c->columns, c->x,
-                                       c->x_stride, c->residual, c->residual_stride, c->alpha, c->bias, c->gamma,
-                                       c->beta, c->weight_offset, c->eps, c->eps_mode, c->cast_mode, c->sum_mode, c->h,
-                                       c->h_stride, c->y, c->y_stride, c->mean, c->mean_low, c->rstd, message,
-                                       message_bytes);
+        return gatun_residual_add_norm(c->context, c->norm, c->dtype, c->parameter_dtype, c->rows,
+                                       c->rows + c->other_rows, c->columns, c->x, c->x_stride, c->residual,
+                                       c->residual_stride, c->alpha, c->bias, c->gamma, c->beta, c->weight_offset,
+                                       c->eps, c->eps_mode, c->cast_mode, c->sum_mode, c->h, c->h_stride, c->y,
+                                       c->y_stride, c->mean, c->mean_low, c->rstd, message, message_bytes);
     case NORM_RESIDUAL_ADD:
-        return gatun_norm_residual_add(c->context, c->norm, c->dtype, c->parameter_dtype, c->rows, c->columns, c->x,
-                                       c->x_stride, c->bias, c->gamma, c->beta, c->weight_offset, c->eps, c->eps_mode,
-                                       c->cast_mode, c->residual, c->residual_stride, c->alpha, c->h, c->h_stride,
-                                       c->mean, c->mean_low, c->rstd, message, message_bytes);
+        return gatun_norm_residual_add(
+            c->context, c->norm, c->dtype, c->parameter_dtype, c->rows, c->rows + c->other_rows, c->columns, c->x,
+            c->x_stride, c->bias, c->gamma, c->beta, c->weight_offset, c->eps, c->eps_mode, c->cast_mode, c->residual,
+            c->residual_stride, c->alpha, c->h, c->h_stride, c->mean, c->mean_low, c->rstd, message, message_bytes);
     default:
-        return gatun_norm_add_norm(c->context, c->norm, c->dtype, c->parameter_dtype, c->rows, c->columns, c->x,
-                                   c->x_stride, c->gamma1, c->beta1, c->residual, c->residual_stride, c->alpha,
-                                   c->gamma, c->beta, c->weight_offset, c->eps, c->eps_mode, c->cast_mode, c->sum_mode,
-                                   c->h, c->h_stride, c->y, c->y_stride, c->mean1, c->mean_low1, c->rstd1, c->mean,
-                                   c->mean_low, c->rstd, message, message_bytes);
+        return gatun_norm_add_norm(c->context, c->norm, c->dtype, c->parameter_dtype, c->rows, c->rows + c->other_rows,
+                                   c->columns, c->x, c->x_stride, c->gamma1, c->beta1, c->residual, c->residual_stride,
+                                   c->alpha, c->gamma, c->beta, c->weight_offset, c->eps, c->eps_mode, c->cast_mode,
+                                   c->sum_mode, c->h, c->h_stride, c->y, c->y_stride, c->mean1, c->mean_low1, c->rstd1,
+                                   c->mean, c->mean_low, c->rstd, message, message_bytes);
     }
 }
 
@@ -152,6 +152,8 @@ static void check_scalars(const call *good) {
     REJECT(*good, "parameter_dtype", parameter_dtype = GATUN_BF16);
     REJECT(*good, "rows", rows = -1);
     REJECT(*good, "rows", rows = LLONG_MIN);
+    REJECT(*good, "total_rows", other_rows = -1);
+    REJECT(*good, "total_rows", other_rows = LLONG_MIN);
     REJECT(*good, "columns", columns = 0);
     REJECT(*good, "columns", columns = -1);
     REJECT(*good, "x_stride", x_stride = COLUMNS - 1);

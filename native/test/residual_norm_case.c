@@ -180,23 +180,25 @@ static int call(gatun_context *context, const residual_norm_case *test, const op
     switch (test->operation) {
     case RESIDUAL_ADD_NORM:
         return gatun_residual_add_norm(context, test->norm, test->dtype, test->parameter_dtype, test->rows,
-                                       test->columns, o[OPERAND_X].p, test->x_stride, o[OPERAND_RESIDUAL].p,
-                                       test->residual_stride, test->alpha, o[OPERAND_BIAS].p, o[OPERAND_GAMMA].p,
-                                       o[OPERAND_BETA].p, test->weight_offset, test->eps, test->eps_mode,
-                                       test->cast_mode, test->sum_mode, o[OPERAND_H].p, test->h_stride, o[OPERAND_Y].p,
-                                       test->y_stride, mean, mean_low, rstd, message, message_bytes);
+                                       test->rows + test->other_rows, test->columns, o[OPERAND_X].p, test->x_stride,
+                                       o[OPERAND_RESIDUAL].p, test->residual_stride, test->alpha, o[OPERAND_BIAS].p,
+                                       o[OPERAND_GAMMA].p, o[OPERAND_BETA].p, test->weight_offset, test->eps,
+                                       test->eps_mode, test->cast_mode, test->sum_mode, o[OPERAND_H].p, test->h_stride,
+                                       o[OPERAND_Y].p, test->y_stride, mean, mean_low, rstd, message, message_bytes);
     case NORM_RESIDUAL_ADD:
-        return gatun_norm_residual_add(
-            context, test->norm, test->dtype, test->parameter_dtype, test->rows, test->columns, o[OPERAND_X].p,
-            test->x_stride, o[OPERAND_BIAS].p, o[OPERAND_GAMMA].p, o[OPERAND_BETA].p, test->weight_offset, test->eps,
-            test->eps_mode, test->cast_mode, o[OPERAND_RESIDUAL].p, test->residual_stride, test->alpha, o[OPERAND_H].p,
-            test->h_stride, mean, mean_low, rstd, message, message_bytes);
+        return gatun_norm_residual_add(context, test->norm, test->dtype, test->parameter_dtype, test->rows,
+                                       test->rows + test->other_rows, test->columns, o[OPERAND_X].p, test->x_stride,
+                                       o[OPERAND_BIAS].p, o[OPERAND_GAMMA].p, o[OPERAND_BETA].p, test->weight_offset,
+                                       test->eps, test->eps_mode, test->cast_mode, o[OPERAND_RESIDUAL].p,
+                                       test->residual_stride, test->alpha, o[OPERAND_H].p, test->h_stride, mean,
+                                       mean_low, rstd, message, message_bytes);
     default:
-        return gatun_norm_add_norm(context, test->norm, test->dtype, test->parameter_dtype, test->rows, test->columns,
-                                   o[OPERAND_X].p, test->x_stride, o[OPERAND_GAMMA1].p, o[OPERAND_BETA1].p,
-                                   o[OPERAND_RESIDUAL].p, test->residual_stride, test->alpha, o[OPERAND_GAMMA].p,
-                                   o[OPERAND_BETA].p, test->weight_offset, test->eps, test->eps_mode, test->cast_mode,
-                                   test->sum_mode, o[OPERAND_H].p, test->h_stride, o[OPERAND_Y].p, test->y_stride,
+        return gatun_norm_add_norm(context, test->norm, test->dtype, test->parameter_dtype, test->rows,
+                                   test->rows + test->other_rows, test->columns, o[OPERAND_X].p, test->x_stride,
+                                   o[OPERAND_GAMMA1].p, o[OPERAND_BETA1].p, o[OPERAND_RESIDUAL].p,
+                                   test->residual_stride, test->alpha, o[OPERAND_GAMMA].p, o[OPERAND_BETA].p,
+                                   test->weight_offset, test->eps, test->eps_mode, test->cast_mode, test->sum_mode,
+                                   o[OPERAND_H].p, test->h_stride, o[OPERAND_Y].p, test->y_stride,
                                    (float *)(void *)o[OPERAND_MEAN1].p, (float *)(void *)o[OPERAND_MEAN_LOW1].p,
                                    (float *)(void *)o[OPERAND_RSTD1].p, mean, mean_low, rstd, message, message_bytes);
     }

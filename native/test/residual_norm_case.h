@@ -36,6 +36,7 @@ typedef struct residual_norm_case {
     int norm; /* gatun_norm_kind */
     int dtype, parameter_dtype;
     long long rows, columns;
+    long long other_rows; /* that other calls work on */
     long long x_stride, residual_stride, h_stride, y_stride;
     residual_kind residual;
     float alpha;

@@ -306,10 +306,10 @@ static void check_against_separate_calls(residual_norm_driver *driver, int dtype
     }
     residual_norm_describe(&test, driver->context, what, sizeof what);
     int status = driver->norm == GATUN_LAYER_NORM
-                     ? gatun_layer_norm(driver->context, dtype, dtype, ROWS, columns, fused.bytes, columns, NULL, NULL,
-                                        0, test.eps, 0, 0, y, columns, NULL, NULL, NULL, NULL, 0, NULL, 0)
-                     : gatun_rms_norm(driver->context, dtype, dtype, ROWS, columns, columns, fused.bytes, columns, NULL,
-                                      NULL, 0, test.eps, 0, 0, y, columns, NULL, NULL, 0, NULL, 0);
+                     ? gatun_layer_norm(driver->context, dtype, dtype, ROWS, ROWS, columns, fused.bytes, columns, NULL,
+                                        NULL, 0, test.eps, 0, 0, y, columns, NULL, NULL, NULL, NULL, 0, NULL, 0)
+                     : gatun_rms_norm(driver->context, dtype, dtype, ROWS, ROWS, columns, columns, fused.bytes, columns,
+                                      NULL, NULL, 0, test.eps, 0, 0, y, columns, NULL, NULL, 0, NULL, 0);
     CHECK(status == GATUN_OK, "%s\n    the separate call: status %d", what, status);
     for (long long i = 0; i < ROWS * columns; i++) {
         double here = dtype_load(dtype, fused.bytes + fused.y_begin, i), there = dtype_load(dtype, y, i);

@@ -145,16 +145,17 @@ static void prepare(gatun_context *context, const row_norm_case *test, row_norm_
 static int call(gatun_context *context, const row_norm_case *test, const operands *operand, char *message,
                 long long message_bytes) {
     if (test->operation == LAYER_NORM) {
-        return gatun_layer_norm(context, test->dtype, test->parameter_dtype, test->rows, test->columns, operand->x,
-                                test->x_stride, operand->gamma, operand->beta, test->weight_offset, test->eps,
-                                test->eps_mode, test->cast_mode, operand->y, test->y_stride, operand->mean,
-                                operand->mean_low, operand->rstd, operand->scratch, operand->scratch_bytes, message,
-                                message_bytes);
+        return gatun_layer_norm(context, test->dtype, test->parameter_dtype, test->rows, test->rows + test->other_rows,
+                                test->columns, operand->x, test->x_stride, operand->gamma, operand->beta,
+                                test->weight_offset, test->eps, test->eps_mode, test->cast_mode, operand->y,
+                                test->y_stride, operand->mean, operand->mean_low, operand->rstd, operand->scratch,
+                                operand->scratch_bytes, message, message_bytes);
     }
-    return gatun_rms_norm(context, test->dtype, test->parameter_dtype, test->rows, test->columns,
-                          test->statistics_columns, operand->x, test->x_stride, operand->gamma, operand->beta,
-                          test->weight_offset, test->eps, test->eps_mode, test->cast_mode, operand->y, test->y_stride,
-                          operand->rstd, operand->scratch, operand->scratch_bytes, message, message_bytes);
+    return gatun_rms_norm(context, test->dtype, test->parameter_dtype, test->rows, test->rows + test->other_rows,
+                          test->columns, test->statistics_columns, operand->x, test->x_stride, operand->gamma,
+                          operand->beta, test->weight_offset, test->eps, test->eps_mode, test->cast_mode, operand->y,
+                          test->y_stride, operand->rstd, operand->scratch, operand->scratch_bytes, message,
+                          message_bytes);
 }
 
 static int padding_intact(const row_norm_case *test, const operands *operand, const unsigned char *expected) {

@@ -19,6 +19,7 @@ typedef struct row_norm_case {
     row_norm_operation operation;
     int dtype, parameter_dtype;
     long long rows, columns, statistics_columns; /* statistics_columns: RMSNorm only */
+    long long other_rows;                        /* that other calls work on */
     long long x_stride, y_stride;
     int has_gamma, has_beta, in_place, saves_statistics;
     float weight_offset, eps;

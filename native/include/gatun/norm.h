@@ -58,6 +58,8 @@ GATUN_API int gatun_rms_norm_scratch(const gatun_context *context, long long row
  *   dtype            gatun_dtype of x and y
  *   parameter_dtype  gatun_dtype of gamma and beta: GATUN_F32 or dtype
  *   rows >= 0, columns >= 1
+ *   total_rows       >= rows: of the tensors that the call is part of, where it is one of several on neighbouring rows;
+ *                    else `rows`. It tells how much memory they touch together; results do not depend on it.
  *   x                [rows, columns], row stride x_stride >= columns
  *   gamma, beta      [columns]; NULL for none. Without gamma the factor is 1 and weight_offset is not used.
  *   weight_offset    finite
@@ -71,10 +73,10 @@ GATUN_API int gatun_rms_norm_scratch(const gatun_context *context, long long row
  * GATUN_INVALID_ARGUMENT; GATUN_DEVICE_ERROR on a GPU.
  */
 GATUN_API int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows,
-                               long long columns, const void *x, long long x_stride, const void *gamma,
-                               const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y,
-                               long long y_stride, float *mean, float *mean_low, float *rstd, void *scratch,
-                               long long scratch_bytes, char *message, long long message_bytes);
+                               long long total_rows, long long columns, const void *x, long long x_stride,
+                               const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode,
+                               int cast_mode, void *y, long long y_stride, float *mean, float *mean_low, float *rstd,
+                               void *scratch, long long scratch_bytes, char *message, long long message_bytes);
 
 /*
  * RMSNorm forward, over each row (Zhang, Sennrich: Root Mean Square Layer Normalization, arXiv:1910.07467, eq. 4;
@@ -86,11 +88,11 @@ GATUN_API int gatun_layer_norm(gatun_context *context, int dtype, int parameter_
  *   statistics_columns  1 .. columns. Entries behind them are scaled in float32: where x * r overflows, y does.
  *   the rest as in gatun_layer_norm
  */
-GATUN_API int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns,
-                             long long statistics_columns, const void *x, long long x_stride, const void *gamma,
-                             const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y,
-                             long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message,
-                             long long message_bytes);
+GATUN_API int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows,
+                             long long total_rows, long long columns, long long statistics_columns, const void *x,
+                             long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps,
+                             int eps_mode, int cast_mode, void *y, long long y_stride, float *rstd, void *scratch,
+                             long long scratch_bytes, char *message, long long message_bytes);
 
 /*
  * Bytes of scratch that the backward functions need for parameter gradients of this shape (`columns` is head_columns,
@@ -183,11 +185,11 @@ GATUN_API int gatun_rms_norm_backward(gatun_context *context, int dtype, int par
  * GATUN_INVALID_ARGUMENT; GATUN_DEVICE_ERROR on a GPU.
  */
 GATUN_API int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows,
-                                      long long columns, const void *x, long long x_stride, const void *residual,
-                                      long long residual_stride, float alpha, const void *bias, const void *gamma,
-                                      const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode,
-                                      int sum_mode, void *h, long long h_stride, void *y, long long y_stride,
-                                      float *mean, float *mean_low, float *rstd, char *message,
+                                      long long total_rows, long long columns, const void *x, long long x_stride,
+                                      const void *residual, long long residual_stride, float alpha, const void *bias,
+                                      const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode,
+                                      int cast_mode, int sum_mode, void *h, long long h_stride, void *y,
+                                      long long y_stride, float *mean, float *mean_low, float *rstd, char *message,
                                       long long message_bytes);
 
 /*
@@ -222,11 +224,11 @@ GATUN_API int gatun_residual_add_norm_backward(gatun_context *context, int norm,
  * h may be residual or x, with equal strides; no other overlap. The rest as in gatun_residual_add_norm.
  */
 GATUN_API int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows,
-                                      long long columns, const void *x, long long x_stride, const void *bias,
-                                      const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode,
-                                      int cast_mode, const void *residual, long long residual_stride, float alpha,
-                                      void *h, long long h_stride, float *mean, float *mean_low, float *rstd,
-                                      char *message, long long message_bytes);
+                                      long long total_rows, long long columns, const void *x, long long x_stride,
+                                      const void *bias, const void *gamma, const void *beta, float weight_offset,
+                                      float eps, int eps_mode, int cast_mode, const void *residual,
+                                      long long residual_stride, float alpha, void *h, long long h_stride, float *mean,
+                                      float *mean_low, float *rstd, char *message, long long message_bytes);
 
 /*
  * Backward of gatun_norm_residual_add. With dnorm the dx of gatun_layer_norm_backward or gatun_rms_norm_backward for
@@ -260,12 +262,13 @@ GATUN_API int gatun_norm_residual_add_backward(gatun_context *context, int norm,
  * gatun_residual_add_norm.
  */
 GATUN_API int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows,
-                                  long long columns, const void *x, long long x_stride, const void *gamma1,
-                                  const void *beta1, const void *residual, long long residual_stride, float alpha,
-                                  const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode,
-                                  int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride,
-                                  float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2,
-                                  float *rstd2, char *message, long long message_bytes);
+                                  long long total_rows, long long columns, const void *x, long long x_stride,
+                                  const void *gamma1, const void *beta1, const void *residual,
+                                  long long residual_stride, float alpha, const void *gamma2, const void *beta2,
+                                  float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h,
+                                  long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1,
+                                  float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message,
+                                  long long message_bytes);
 
 /*
  * Backward of gatun_norm_add_norm. With dnorm as in gatun_layer_norm_backward and gatun_rms_norm_backward:

@@ -101,7 +101,7 @@ static void normalize_long_row(gatun_pool *pool, row_norm_job *job) {
 static void normalize(const gatun_context *context, const row_norm_kernel *kernel, row_norm_arguments *a,
                       void *scratch) {
     long long row_bytes = 2 * a->columns * element_bytes(a->dtype);
-    long long bytes = a->rows * row_bytes;
+    const long long bytes = traffic_of_rows(a->total_rows, row_bytes);
     /* Neighbours use the last-level cache too: what comes from it is fetched ahead from a quarter of it on, and what
      * fills half of it is written past it. In place the lines of y are in the caches already. */
     a->prefetch = bytes > context->last_level_cache / 4;
@@ -120,8 +120,8 @@ static void normalize(const gatun_context *context, const row_norm_kernel *kerne
 static int check_and_normalize(const gatun_context *context, const row_norm_kernel *kernel, row_norm_arguments *a,
                                void *scratch, long long scratch_bytes, message_buffer to) {
     int status;
-    if ((status = check_sizes(a->rows, a->columns, to)) || (status = check_modes(a, to)) ||
-        (status = check_stride("x_stride", a->x_stride, a->columns, to)) ||
+    if ((status = check_sizes(a->rows, a->columns, to)) || (status = check_total_rows(a->rows, a->total_rows, to)) ||
+        (status = check_modes(a, to)) || (status = check_stride("x_stride", a->x_stride, a->columns, to)) ||
         (status = check_stride("y_stride", a->y_stride, a->columns, to))) {
         return status;
     }
@@ -135,10 +135,11 @@ static int check_and_normalize(const gatun_context *context, const row_norm_kern
     return GATUN_OK;
 }
 
-int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns,
-                     const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset,
-                     float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *mean, float *mean_low,
-                     float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes) {
+int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long total_rows,
+                     long long columns, const void *x, long long x_stride, const void *gamma, const void *beta,
+                     float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride,
+                     float *mean, float *mean_low, float *rstd, void *scratch, long long scratch_bytes, char *message,
+                     long long message_bytes) {
     message_buffer to = {message, message_bytes};
     if (!context) {
         return REJECT(to, "context: expected one, but it is NULL");
@@ -146,6 +147,7 @@ int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, lon
     row_norm_arguments a = {.dtype = dtype,
                             .parameter_dtype = parameter_dtype,
                             .rows = rows,
+                            .total_rows = total_rows,
                             .columns = columns,
                             .statistics_columns = columns,
                             .x = x,
@@ -164,10 +166,11 @@ int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, lon
     return check_and_normalize(context, context->kernels.layer_norm, &a, scratch, scratch_bytes, to);
 }
 
-int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns,
-                   long long statistics_columns, const void *x, long long x_stride, const void *gamma, const void *beta,
-                   float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride,
-                   float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes) {
+int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long total_rows,
+                   long long columns, long long statistics_columns, const void *x, long long x_stride,
+                   const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode,
+                   void *y, long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message,
+                   long long message_bytes) {
     message_buffer to = {message, message_bytes};
     if (!context) {
         return REJECT(to, "context: expected one, but it is NULL");
@@ -175,6 +178,7 @@ int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long 
     row_norm_arguments a = {.dtype = dtype,
                             .parameter_dtype = parameter_dtype,
                             .rows = rows,
+                            .total_rows = total_rows,
                             .columns = columns,
                             .statistics_columns = statistics_columns,
                             .x = x,

@@ -93,6 +93,13 @@ static inline int check_sizes(long long rows, long long columns, message_buffer 
     return GATUN_OK;
 }
 
+static inline int check_total_rows(long long rows, long long total_rows, message_buffer to) {
+    if (total_rows < rows) {
+        return REJECT(to, "total_rows: expected at least the %lld rows, but it is %lld", rows, total_rows);
+    }
+    return GATUN_OK;
+}
+
 static inline int check_stride(const char *name, long long stride, long long columns, message_buffer to) {
     if (stride < columns) {
         return REJECT(to, "%s: expected at least the %lld columns, but it is %lld", name, columns, stride);

@@ -3,6 +3,8 @@
 #ifndef GATUN_NORM_TASKS_H
 #define GATUN_NORM_TASKS_H
 
+#include <limits.h>
+
 #include "../core/threads.h"
 
 /* Memory traffic below which waking a thread costs more than it brings, and the traffic of one task. */
@@ -11,6 +13,11 @@
 
 static inline long long least(long long a, long long b) {
     return a < b ? a : b;
+}
+
+/* The traffic of all the rows that a call is part of; their number is the caller's word. */
+static inline long long traffic_of_rows(long long rows, long long row_bytes) {
+    return rows > LLONG_MAX / row_bytes ? LLONG_MAX : rows * row_bytes;
 }
 
 /* Rows of one task: all where there is too little to share, or nobody to share it with. */

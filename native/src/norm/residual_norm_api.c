@@ -124,7 +124,7 @@ static void normalize(const gatun_context *context, const residual_norm_kernel *
     row_norm_arguments *n = &a->norm;
     const int operands = 1 + (a->residual != 0) + (a->h != 0) + (n->y != 0);
     const long long row_bytes = operands * n->columns * element_bytes(n->dtype);
-    const long long bytes = n->rows * row_bytes;
+    const long long bytes = traffic_of_rows(n->total_rows, row_bytes);
     n->prefetch = bytes > context->last_level_cache / 4;
     n->stream = bytes > context->last_level_cache / 2 && !is_input(a, a->h) && !is_input(a, n->y);
     residual_norm_job job = {kernel->rows[norm], a, rows_of_task(context->pool, n->rows, row_bytes)};
@@ -137,7 +137,8 @@ static int check_and_normalize(const gatun_context *context, residual_norm_opera
     const bool two_norms = operation == NORM_ADD_NORM;
     const norm_names *names = two_norms ? &second_norm : &only_norm;
     int status;
-    if ((status = check_sizes(a->norm.rows, a->norm.columns, to)) || (status = check_modes(a, norm, to)) ||
+    if ((status = check_sizes(a->norm.rows, a->norm.columns, to)) ||
+        (status = check_total_rows(a->norm.rows, a->norm.total_rows, to)) || (status = check_modes(a, norm, to)) ||
         (status = check_strides(a, to)) ||
         (two_norms && (status = check_means(&a->inner, first_norm.mean, first_norm.mean_low, norm, to))) ||
         (status = check_means(&a->norm, names->mean, names->mean_low, norm, to))) {
@@ -157,11 +158,11 @@ static int check_and_normalize(const gatun_context *context, residual_norm_opera
 }
 
 int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows,
-                            long long columns, const void *x, long long x_stride, const void *residual,
-                            long long residual_stride, float alpha, const void *bias, const void *gamma,
-                            const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode,
-                            void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low,
-                            float *rstd, char *message, long long message_bytes) {
+                            long long total_rows, long long columns, const void *x, long long x_stride,
+                            const void *residual, long long residual_stride, float alpha, const void *bias,
+                            const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode,
+                            int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride,
+                            float *mean, float *mean_low, float *rstd, char *message, long long message_bytes) {
     message_buffer to = {message, message_bytes};
     if (!context) {
         return REJECT(to, "context: expected one, but it is NULL");
@@ -169,6 +170,7 @@ int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int par
     residual_norm_arguments a = {.norm = {.dtype = dtype,
                                           .parameter_dtype = parameter_dtype,
                                           .rows = rows,
+                                          .total_rows = total_rows,
                                           .columns = columns,
                                           .statistics_columns = columns,
                                           .x = x,
@@ -195,10 +197,11 @@ int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int par
 }
 
 int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows,
-                            long long columns, const void *x, long long x_stride, const void *bias, const void *gamma,
-                            const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode,
-                            const void *residual, long long residual_stride, float alpha, void *h, long long h_stride,
-                            float *mean, float *mean_low, float *rstd, char *message, long long message_bytes) {
+                            long long total_rows, long long columns, const void *x, long long x_stride,
+                            const void *bias, const void *gamma, const void *beta, float weight_offset, float eps,
+                            int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha,
+                            void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message,
+                            long long message_bytes) {
     message_buffer to = {message, message_bytes};
     if (!context) {
         return REJECT(to, "context: expected one, but it is NULL");
@@ -206,6 +209,7 @@ int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int par
     residual_norm_arguments a = {.norm = {.dtype = dtype,
                                           .parameter_dtype = parameter_dtype,
                                           .rows = rows,
+                                          .total_rows = total_rows,
                                           .columns = columns,
                                           .statistics_columns = columns,
                                           .x = x,
@@ -230,12 +234,12 @@ int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int par
 }
 
 int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows,
-                        long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1,
-                        const void *residual, long long residual_stride, float alpha, const void *gamma2,
-                        const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode,
-                        void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1,
-                        float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message,
-                        long long message_bytes) {
+                        long long total_rows, long long columns, const void *x, long long x_stride, const void *gamma1,
+                        const void *beta1, const void *residual, long long residual_stride, float alpha,
+                        const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode,
+                        int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride,
+                        float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2,
+                        char *message, long long message_bytes) {
     message_buffer to = {message, message_bytes};
     if (!context) {
         return REJECT(to, "context: expected one, but it is NULL");
@@ -243,6 +247,7 @@ int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int paramet
     residual_norm_arguments a = {.norm = {.dtype = dtype,
                                           .parameter_dtype = parameter_dtype,
                                           .rows = rows,
+                                          .total_rows = total_rows,
                                           .columns = columns,
                                           .statistics_columns = columns,
                                           .x = x,

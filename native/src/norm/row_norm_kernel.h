@@ -10,7 +10,7 @@
 /* The checked arguments of a row normalization; names as in gatun/norm.h. */
 typedef struct {
     int dtype, parameter_dtype;
-    long long rows, columns, statistics_columns;
+    long long rows, total_rows, columns, statistics_columns;
     const void *x;
     long long x_stride;
     const void *gamma, *beta;

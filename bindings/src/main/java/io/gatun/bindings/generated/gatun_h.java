@@ -1317,6 +1317,7 @@ public class gatun_h extends gatun_h$shared {
             gatun_h.C_INT,
             gatun_h.C_LONG_LONG,
             gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
             gatun_h.C_POINTER,
             gatun_h.C_LONG_LONG,
             gatun_h.C_POINTER,
@@ -1344,7 +1345,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
      * }
      */
     public static FunctionDescriptor gatun_layer_norm$descriptor() {
@@ -1354,7 +1355,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
      * }
      */
     public static MethodHandle gatun_layer_norm$handle() {
@@ -1364,7 +1365,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
      * }
      */
     public static MemorySegment gatun_layer_norm$address() {
@@ -1373,16 +1374,16 @@ public class gatun_h extends gatun_h$shared {
 
     /**
      * {@snippet lang=c :
-     * int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * int gatun_layer_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
      * }
      */
-    public static int gatun_layer_norm(MemorySegment context, int dtype, int parameter_dtype, long rows, long columns, MemorySegment x, long x_stride, MemorySegment gamma, MemorySegment beta, float weight_offset, float eps, int eps_mode, int cast_mode, MemorySegment y, long y_stride, MemorySegment mean, MemorySegment mean_low, MemorySegment rstd, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+    public static int gatun_layer_norm(MemorySegment context, int dtype, int parameter_dtype, long rows, long total_rows, long columns, MemorySegment x, long x_stride, MemorySegment gamma, MemorySegment beta, float weight_offset, float eps, int eps_mode, int cast_mode, MemorySegment y, long y_stride, MemorySegment mean, MemorySegment mean_low, MemorySegment rstd, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
         var mh$ = gatun_layer_norm.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("gatun_layer_norm", context, dtype, parameter_dtype, rows, columns, x, x_stride, gamma, beta, weight_offset, eps, eps_mode, cast_mode, y, y_stride, mean, mean_low, rstd, scratch, scratch_bytes, message, message_bytes);
+                traceDowncall("gatun_layer_norm", context, dtype, parameter_dtype, rows, total_rows, columns, x, x_stride, gamma, beta, weight_offset, eps, eps_mode, cast_mode, y, y_stride, mean, mean_low, rstd, scratch, scratch_bytes, message, message_bytes);
             }
-            return (int)mh$.invokeExact(context, dtype, parameter_dtype, rows, columns, x, x_stride, gamma, beta, weight_offset, eps, eps_mode, cast_mode, y, y_stride, mean, mean_low, rstd, scratch, scratch_bytes, message, message_bytes);
+            return (int)mh$.invokeExact(context, dtype, parameter_dtype, rows, total_rows, columns, x, x_stride, gamma, beta, weight_offset, eps, eps_mode, cast_mode, y, y_stride, mean, mean_low, rstd, scratch, scratch_bytes, message, message_bytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1396,6 +1397,7 @@ public class gatun_h extends gatun_h$shared {
             gatun_h.C_POINTER,
             gatun_h.C_INT,
             gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
             gatun_h.C_LONG_LONG,
             gatun_h.C_LONG_LONG,
             gatun_h.C_LONG_LONG,
@@ -1424,7 +1426,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, long long statistics_columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, long long statistics_columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
      * }
      */
     public static FunctionDescriptor gatun_rms_norm$descriptor() {
@@ -1434,7 +1436,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, long long statistics_columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, long long statistics_columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
      * }
      */
     public static MethodHandle gatun_rms_norm$handle() {
@@ -1444,7 +1446,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, long long statistics_columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, long long statistics_columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
      * }
      */
     public static MemorySegment gatun_rms_norm$address() {
@@ -1453,16 +1455,16 @@ public class gatun_h extends gatun_h$shared {
 
     /**
      * {@snippet lang=c :
-     * int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long columns, long long statistics_columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * int gatun_rms_norm(gatun_context *context, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, long long statistics_columns, const void *x, long long x_stride, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, void *y, long long y_stride, float *rstd, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
      * }
      */
-    public static int gatun_rms_norm(MemorySegment context, int dtype, int parameter_dtype, long rows, long columns, long statistics_columns, MemorySegment x, long x_stride, MemorySegment gamma, MemorySegment beta, float weight_offset, float eps, int eps_mode, int cast_mode, MemorySegment y, long y_stride, MemorySegment rstd, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+    public static int gatun_rms_norm(MemorySegment context, int dtype, int parameter_dtype, long rows, long total_rows, long columns, long statistics_columns, MemorySegment x, long x_stride, MemorySegment gamma, MemorySegment beta, float weight_offset, float eps, int eps_mode, int cast_mode, MemorySegment y, long y_stride, MemorySegment rstd, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
         var mh$ = gatun_rms_norm.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("gatun_rms_norm", context, dtype, parameter_dtype, rows, columns, statistics_columns, x, x_stride, gamma, beta, weight_offset, eps, eps_mode, cast_mode, y, y_stride, rstd, scratch, scratch_bytes, message, message_bytes);
+                traceDowncall("gatun_rms_norm", context, dtype, parameter_dtype, rows, total_rows, columns, statistics_columns, x, x_stride, gamma, beta, weight_offset, eps, eps_mode, cast_mode, y, y_stride, rstd, scratch, scratch_bytes, message, message_bytes);
             }
-            return (int)mh$.invokeExact(context, dtype, parameter_dtype, rows, columns, statistics_columns, x, x_stride, gamma, beta, weight_offset, eps, eps_mode, cast_mode, y, y_stride, rstd, scratch, scratch_bytes, message, message_bytes);
+            return (int)mh$.invokeExact(context, dtype, parameter_dtype, rows, total_rows, columns, statistics_columns, x, x_stride, gamma, beta, weight_offset, eps, eps_mode, cast_mode, y, y_stride, rstd, scratch, scratch_bytes, message, message_bytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2026,6 +2028,7 @@ public class gatun_h extends gatun_h$shared {
             gatun_h.C_INT,
             gatun_h.C_LONG_LONG,
             gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
             gatun_h.C_POINTER,
             gatun_h.C_LONG_LONG,
             gatun_h.C_POINTER,
@@ -2058,7 +2061,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *residual, long long residual_stride, float alpha, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *residual, long long residual_stride, float alpha, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
      * }
      */
     public static FunctionDescriptor gatun_residual_add_norm$descriptor() {
@@ -2068,7 +2071,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *residual, long long residual_stride, float alpha, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *residual, long long residual_stride, float alpha, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
      * }
      */
     public static MethodHandle gatun_residual_add_norm$handle() {
@@ -2078,7 +2081,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *residual, long long residual_stride, float alpha, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *residual, long long residual_stride, float alpha, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
      * }
      */
     public static MemorySegment gatun_residual_add_norm$address() {
@@ -2087,16 +2090,16 @@ public class gatun_h extends gatun_h$shared {
 
     /**
      * {@snippet lang=c :
-     * int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *residual, long long residual_stride, float alpha, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * int gatun_residual_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *residual, long long residual_stride, float alpha, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
      * }
      */
-    public static int gatun_residual_add_norm(MemorySegment context, int norm, int dtype, int parameter_dtype, long rows, long columns, MemorySegment x, long x_stride, MemorySegment residual, long residual_stride, float alpha, MemorySegment bias, MemorySegment gamma, MemorySegment beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, MemorySegment h, long h_stride, MemorySegment y, long y_stride, MemorySegment mean, MemorySegment mean_low, MemorySegment rstd, MemorySegment message, long message_bytes) {
+    public static int gatun_residual_add_norm(MemorySegment context, int norm, int dtype, int parameter_dtype, long rows, long total_rows, long columns, MemorySegment x, long x_stride, MemorySegment residual, long residual_stride, float alpha, MemorySegment bias, MemorySegment gamma, MemorySegment beta, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, MemorySegment h, long h_stride, MemorySegment y, long y_stride, MemorySegment mean, MemorySegment mean_low, MemorySegment rstd, MemorySegment message, long message_bytes) {
         var mh$ = gatun_residual_add_norm.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("gatun_residual_add_norm", context, norm, dtype, parameter_dtype, rows, columns, x, x_stride, residual, residual_stride, alpha, bias, gamma, beta, weight_offset, eps, eps_mode, cast_mode, sum_mode, h, h_stride, y, y_stride, mean, mean_low, rstd, message, message_bytes);
+                traceDowncall("gatun_residual_add_norm", context, norm, dtype, parameter_dtype, rows, total_rows, columns, x, x_stride, residual, residual_stride, alpha, bias, gamma, beta, weight_offset, eps, eps_mode, cast_mode, sum_mode, h, h_stride, y, y_stride, mean, mean_low, rstd, message, message_bytes);
             }
-            return (int)mh$.invokeExact(context, norm, dtype, parameter_dtype, rows, columns, x, x_stride, residual, residual_stride, alpha, bias, gamma, beta, weight_offset, eps, eps_mode, cast_mode, sum_mode, h, h_stride, y, y_stride, mean, mean_low, rstd, message, message_bytes);
+            return (int)mh$.invokeExact(context, norm, dtype, parameter_dtype, rows, total_rows, columns, x, x_stride, residual, residual_stride, alpha, bias, gamma, beta, weight_offset, eps, eps_mode, cast_mode, sum_mode, h, h_stride, y, y_stride, mean, mean_low, rstd, message, message_bytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2205,6 +2208,7 @@ public class gatun_h extends gatun_h$shared {
             gatun_h.C_INT,
             gatun_h.C_LONG_LONG,
             gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
             gatun_h.C_POINTER,
             gatun_h.C_LONG_LONG,
             gatun_h.C_POINTER,
@@ -2234,7 +2238,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha, void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha, void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
      * }
      */
     public static FunctionDescriptor gatun_norm_residual_add$descriptor() {
@@ -2244,7 +2248,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha, void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha, void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
      * }
      */
     public static MethodHandle gatun_norm_residual_add$handle() {
@@ -2254,7 +2258,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha, void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha, void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
      * }
      */
     public static MemorySegment gatun_norm_residual_add$address() {
@@ -2263,16 +2267,16 @@ public class gatun_h extends gatun_h$shared {
 
     /**
      * {@snippet lang=c :
-     * int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha, void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
+     * int gatun_norm_residual_add(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *bias, const void *gamma, const void *beta, float weight_offset, float eps, int eps_mode, int cast_mode, const void *residual, long long residual_stride, float alpha, void *h, long long h_stride, float *mean, float *mean_low, float *rstd, char *message, long long message_bytes)
      * }
      */
-    public static int gatun_norm_residual_add(MemorySegment context, int norm, int dtype, int parameter_dtype, long rows, long columns, MemorySegment x, long x_stride, MemorySegment bias, MemorySegment gamma, MemorySegment beta, float weight_offset, float eps, int eps_mode, int cast_mode, MemorySegment residual, long residual_stride, float alpha, MemorySegment h, long h_stride, MemorySegment mean, MemorySegment mean_low, MemorySegment rstd, MemorySegment message, long message_bytes) {
+    public static int gatun_norm_residual_add(MemorySegment context, int norm, int dtype, int parameter_dtype, long rows, long total_rows, long columns, MemorySegment x, long x_stride, MemorySegment bias, MemorySegment gamma, MemorySegment beta, float weight_offset, float eps, int eps_mode, int cast_mode, MemorySegment residual, long residual_stride, float alpha, MemorySegment h, long h_stride, MemorySegment mean, MemorySegment mean_low, MemorySegment rstd, MemorySegment message, long message_bytes) {
         var mh$ = gatun_norm_residual_add.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("gatun_norm_residual_add", context, norm, dtype, parameter_dtype, rows, columns, x, x_stride, bias, gamma, beta, weight_offset, eps, eps_mode, cast_mode, residual, residual_stride, alpha, h, h_stride, mean, mean_low, rstd, message, message_bytes);
+                traceDowncall("gatun_norm_residual_add", context, norm, dtype, parameter_dtype, rows, total_rows, columns, x, x_stride, bias, gamma, beta, weight_offset, eps, eps_mode, cast_mode, residual, residual_stride, alpha, h, h_stride, mean, mean_low, rstd, message, message_bytes);
             }
-            return (int)mh$.invokeExact(context, norm, dtype, parameter_dtype, rows, columns, x, x_stride, bias, gamma, beta, weight_offset, eps, eps_mode, cast_mode, residual, residual_stride, alpha, h, h_stride, mean, mean_low, rstd, message, message_bytes);
+            return (int)mh$.invokeExact(context, norm, dtype, parameter_dtype, rows, total_rows, columns, x, x_stride, bias, gamma, beta, weight_offset, eps, eps_mode, cast_mode, residual, residual_stride, alpha, h, h_stride, mean, mean_low, rstd, message, message_bytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2380,6 +2384,7 @@ public class gatun_h extends gatun_h$shared {
             gatun_h.C_INT,
             gatun_h.C_LONG_LONG,
             gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
             gatun_h.C_POINTER,
             gatun_h.C_LONG_LONG,
             gatun_h.C_POINTER,
@@ -2416,7 +2421,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1, const void *residual, long long residual_stride, float alpha, const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message, long long message_bytes)
+     * int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1, const void *residual, long long residual_stride, float alpha, const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message, long long message_bytes)
      * }
      */
     public static FunctionDescriptor gatun_norm_add_norm$descriptor() {
@@ -2426,7 +2431,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1, const void *residual, long long residual_stride, float alpha, const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message, long long message_bytes)
+     * int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1, const void *residual, long long residual_stride, float alpha, const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message, long long message_bytes)
      * }
      */
     public static MethodHandle gatun_norm_add_norm$handle() {
@@ -2436,7 +2441,7 @@ public class gatun_h extends gatun_h$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1, const void *residual, long long residual_stride, float alpha, const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message, long long message_bytes)
+     * int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1, const void *residual, long long residual_stride, float alpha, const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message, long long message_bytes)
      * }
      */
     public static MemorySegment gatun_norm_add_norm$address() {
@@ -2445,16 +2450,16 @@ public class gatun_h extends gatun_h$shared {
 
     /**
      * {@snippet lang=c :
-     * int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1, const void *residual, long long residual_stride, float alpha, const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message, long long message_bytes)
+     * int gatun_norm_add_norm(gatun_context *context, int norm, int dtype, int parameter_dtype, long long rows, long long total_rows, long long columns, const void *x, long long x_stride, const void *gamma1, const void *beta1, const void *residual, long long residual_stride, float alpha, const void *gamma2, const void *beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, void *h, long long h_stride, void *y, long long y_stride, float *mean1, float *mean_low1, float *rstd1, float *mean2, float *mean_low2, float *rstd2, char *message, long long message_bytes)
      * }
      */
-    public static int gatun_norm_add_norm(MemorySegment context, int norm, int dtype, int parameter_dtype, long rows, long columns, MemorySegment x, long x_stride, MemorySegment gamma1, MemorySegment beta1, MemorySegment residual, long residual_stride, float alpha, MemorySegment gamma2, MemorySegment beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, MemorySegment h, long h_stride, MemorySegment y, long y_stride, MemorySegment mean1, MemorySegment mean_low1, MemorySegment rstd1, MemorySegment mean2, MemorySegment mean_low2, MemorySegment rstd2, MemorySegment message, long message_bytes) {
+    public static int gatun_norm_add_norm(MemorySegment context, int norm, int dtype, int parameter_dtype, long rows, long total_rows, long columns, MemorySegment x, long x_stride, MemorySegment gamma1, MemorySegment beta1, MemorySegment residual, long residual_stride, float alpha, MemorySegment gamma2, MemorySegment beta2, float weight_offset, float eps, int eps_mode, int cast_mode, int sum_mode, MemorySegment h, long h_stride, MemorySegment y, long y_stride, MemorySegment mean1, MemorySegment mean_low1, MemorySegment rstd1, MemorySegment mean2, MemorySegment mean_low2, MemorySegment rstd2, MemorySegment message, long message_bytes) {
         var mh$ = gatun_norm_add_norm.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("gatun_norm_add_norm", context, norm, dtype, parameter_dtype, rows, columns, x, x_stride, gamma1, beta1, residual, residual_stride, alpha, gamma2, beta2, weight_offset, eps, eps_mode, cast_mode, sum_mode, h, h_stride, y, y_stride, mean1, mean_low1, rstd1, mean2, mean_low2, rstd2, message, message_bytes);
+                traceDowncall("gatun_norm_add_norm", context, norm, dtype, parameter_dtype, rows, total_rows, columns, x, x_stride, gamma1, beta1, residual, residual_stride, alpha, gamma2, beta2, weight_offset, eps, eps_mode, cast_mode, sum_mode, h, h_stride, y, y_stride, mean1, mean_low1, rstd1, mean2, mean_low2, rstd2, message, message_bytes);
             }
-            return (int)mh$.invokeExact(context, norm, dtype, parameter_dtype, rows, columns, x, x_stride, gamma1, beta1, residual, residual_stride, alpha, gamma2, beta2, weight_offset, eps, eps_mode, cast_mode, sum_mode, h, h_stride, y, y_stride, mean1, mean_low1, rstd1, mean2, mean_low2, rstd2, message, message_bytes);
+            return (int)mh$.invokeExact(context, norm, dtype, parameter_dtype, rows, total_rows, columns, x, x_stride, gamma1, beta1, residual, residual_stride, alpha, gamma2, beta2, weight_offset, eps, eps_mode, cast_mode, sum_mode, h, h_stride, y, y_stride, mean1, mean_low1, rstd1, mean2, mean_low2, rstd2, message, message_bytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
