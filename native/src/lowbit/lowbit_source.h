@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Weights as codes and scales, read chunk by chunk from the form that somebody else gave them: what the packer packs and
- * what a matrix in place is dequantized from.
+ * Weights as codes and scales, read chunk by chunk from the form that somebody else gave them: what the packer packs,
+ * and what a matrix in place is dequantized from.
  */
 #ifndef GATUN_LOWBIT_SOURCE_H
 #define GATUN_LOWBIT_SOURCE_H

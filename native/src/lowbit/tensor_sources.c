@@ -217,11 +217,6 @@ void int8_read(const lowbit_source *source, long long output, int count, long lo
         for (int k = 0; k < inputs; k++) {
             values->codes[row][k] = bytes[k] ^ 0x80;
         }
-        for (int g = 0; source->shape.group != 0 && g < lowbit_chunk_groups(&source->shape, chunk); g++) {
-            const lowbit_row whole = int8_row(source, output + row);
-            values->scales[g][row] = whole.scale;
-            values->zeros[g][row] = (uint8_t)whole.zero;
-        }
     }
 }
 
