@@ -87,7 +87,8 @@ typedef struct {
 typedef struct {
     void (*rows)(const lowbit_quantize_arguments *a, long long begin, long long end);
     void (*widen)(const lowbit_widen_arguments *a, long long begin, long long end);
-} lowbit_quantize_kernel;
+    void (*prepare)(const int8_prepare_arguments *a, long long begin, long long end);
+} lowbit_quantize_activations_kernel;
 
 /* Weights as GGUF blocks in place: Q4_0, Q8_0, Q4_K or Q6_K (enum gatun_gguf_type). */
 typedef struct {
@@ -124,8 +125,7 @@ typedef struct {
 } lowbit_multiply_kernel;
 
 typedef struct {
-    void (*prepare)(const int8_prepare_arguments *a, long long begin, long long end);
-    lowbit_multiply_range *multiply; /* matrix of whole rows, int8 activations of whole rows */
+    lowbit_multiply_range *multiply; /* matrix and int8 activations, whole rows as groups */
 } int8_matmul_kernel;
 
 #endif
