@@ -286,8 +286,9 @@ GATUN_API int gatun_lowbit_matrix_unpack(const gatun_context *context, const gat
  *   limit            1 .. 127; 127 without GATUN_LOWBIT_INT8_CHANNEL
  *   codes            int8 [rows, columns], row stride codes_stride >= columns
  *   scales           [rows, groups]; NULL with GATUN_LOWBIT_INT8_CHANNEL
- *   sums             int32 [rows, groups]: the sums of the codes of each group; or NULL. One group with
- *                    GATUN_LOWBIT_INT8_CHANNEL.
+ *   sums             int32 [rows, groups]: the sums of the codes of each group; or NULL. A group that is a whole row
+ *                    has at most 16909320 columns then.
+ * A row of 0 columns has no group; otherwise there is one with GATUN_LOWBIT_INT8_ROW and GATUN_LOWBIT_INT8_CHANNEL.
  * No overlap. GATUN_INVALID_ARGUMENT; GATUN_DEVICE_ERROR on a GPU.
  */
 GATUN_API int gatun_lowbit_quantize_activations(gatun_context *context, int dtype, long long rows, long long columns,
@@ -344,7 +345,7 @@ GATUN_API int gatun_int8_matmul_scratch(const gatun_context *context, long long 
  *
  *   rows >= 0
  *   x                int8 [rows, inputs], row stride x_stride >= inputs; -128 is allowed
- *   row_scales       [rows], or NULL for 1
+ *   row_scales       [rows], or NULL for 1; NULL with GATUN_INT8_TO_INT
  *   row_zero_points  int32 [rows], zx, each from -128 to 127, or NULL for 0
  *   matrix           8 bits and one group per output: of gatun_lowbit_matrix_from_int8, or per channel or tensor from
  *                    another source with integer zero points
