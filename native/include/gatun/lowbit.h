@@ -226,10 +226,9 @@ GATUN_API int gatun_lowbit_matrix_destroy(gatun_lowbit_matrix *matrix);
 GATUN_API long long gatun_lowbit_matrix_outputs(const gatun_lowbit_matrix *matrix);
 GATUN_API long long gatun_lowbit_matrix_inputs(const gatun_lowbit_matrix *matrix);
 GATUN_API int gatun_lowbit_matrix_bits(const gatun_lowbit_matrix *matrix);
-GATUN_API int gatun_lowbit_matrix_scheme(const gatun_lowbit_matrix *matrix); /* gatun_lowbit_scheme */
-GATUN_API int
-gatun_lowbit_matrix_gguf_type(const gatun_lowbit_matrix *matrix);           /* gatun_gguf_type, 0 for other schemes */
-GATUN_API int gatun_lowbit_matrix_flags(const gatun_lowbit_matrix *matrix); /* sum of gatun_lowbit_flag */
+GATUN_API int gatun_lowbit_matrix_scheme(const gatun_lowbit_matrix *matrix);    /* gatun_lowbit_scheme */
+GATUN_API int gatun_lowbit_matrix_gguf_type(const gatun_lowbit_matrix *matrix); /* gatun_gguf_type, or 0 */
+GATUN_API int gatun_lowbit_matrix_flags(const gatun_lowbit_matrix *matrix);     /* sum of gatun_lowbit_flag */
 
 /* Inputs of a group that shares s and c, at least 1; a matrix per channel or per tensor has one group of all inputs. */
 GATUN_API long long gatun_lowbit_matrix_group_size(const gatun_lowbit_matrix *matrix);

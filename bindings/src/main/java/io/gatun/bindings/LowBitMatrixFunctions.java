@@ -245,6 +245,10 @@ public final class LowBitMatrixFunctions {
         return gatun_h.gatun_lowbit_matrix_scheme(matrix);
     }
 
+    public static int lowbitMatrixGgufType(MemorySegment matrix) {
+        return gatun_h.gatun_lowbit_matrix_gguf_type(matrix);
+    }
+
     public static int lowbitMatrixFlags(MemorySegment matrix) {
         return gatun_h.gatun_lowbit_matrix_flags(matrix);
     }
