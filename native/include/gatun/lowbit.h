@@ -5,8 +5,8 @@
  * W is [outputs, inputs], row-major by output, as GGUF, safetensors and ONNX hold it; X is [rows, inputs], Y is
  * [rows, outputs]. A weight is affine in its code:
  *     w = s * u + c,   u an unsigned code of `bits` bits, s and c per output and group of inputs
- * with c = -z * s where a format has a zero point z. In a packed matrix s and c are float32 values: whatever is built
- * from a format holds exactly the numbers of that format.
+ * with c = -z * s where a format has a zero point z. A matrix that is made from a format holds exactly the numbers of
+ * that format.
  *
  * Results do not depend on the number of threads. Integer sums are exact, so they are the same at every level.
  */
@@ -64,7 +64,7 @@ enum gatun_lowbit_group {
 /* What gatun_lowbit_matrix_flags can say, as a sum. */
 enum gatun_lowbit_flag {
     GATUN_LOWBIT_HAS_PERMUTATION = 1, /* GPTQ act-order: the inputs are held in another order */
-    GATUN_LOWBIT_HAS_MINUS_128 = 2,   /* some signed 8-bit code is -128 */
+    GATUN_LOWBIT_HAS_MINUS_128 = 2,   /* some signed 8-bit code is -128; not looked for in place */
     GATUN_LOWBIT_GPTQ_ZERO_ONES = 4   /* a GPTQ zero point field is all ones; it was read as 0 (see there) */
 };
 
@@ -92,8 +92,8 @@ enum gatun_int8_result {
  *                    nothing beyond that is read. It need not be aligned.
  *   matrix           receives the new matrix, or NULL on failure
  * They take the context for its threads only, and touch X only during the call, except in place.
- * GATUN_INVALID_ARGUMENT, also for contents that no matrix can hold: a scale or offset that is not finite, an index out
- * of its range (the message says where). GATUN_OUT_OF_MEMORY.
+ * GATUN_INVALID_ARGUMENT, also for contents that cannot be multiplied: a scale or offset that is not finite or becomes
+ * so in a product with a code, an index out of its range (the message says where). GATUN_OUT_OF_MEMORY.
  */
 
 /*
@@ -226,10 +226,9 @@ GATUN_API int gatun_lowbit_matrix_destroy(gatun_lowbit_matrix *matrix);
 GATUN_API long long gatun_lowbit_matrix_outputs(const gatun_lowbit_matrix *matrix);
 GATUN_API long long gatun_lowbit_matrix_inputs(const gatun_lowbit_matrix *matrix);
 GATUN_API int gatun_lowbit_matrix_bits(const gatun_lowbit_matrix *matrix);
-GATUN_API int gatun_lowbit_matrix_scheme(const gatun_lowbit_matrix *matrix); /* gatun_lowbit_scheme */
-GATUN_API int
-gatun_lowbit_matrix_gguf_type(const gatun_lowbit_matrix *matrix);           /* gatun_gguf_type, 0 for other schemes */
-GATUN_API int gatun_lowbit_matrix_flags(const gatun_lowbit_matrix *matrix); /* sum of gatun_lowbit_flag */
+GATUN_API int gatun_lowbit_matrix_scheme(const gatun_lowbit_matrix *matrix);    /* gatun_lowbit_scheme */
+GATUN_API int gatun_lowbit_matrix_gguf_type(const gatun_lowbit_matrix *matrix); /* gatun_gguf_type, or 0 */
+GATUN_API int gatun_lowbit_matrix_flags(const gatun_lowbit_matrix *matrix);     /* sum of gatun_lowbit_flag */
 
 /* Inputs of a group that shares s and c, at least 1; a matrix per channel or per tensor has one group of all inputs. */
 GATUN_API long long gatun_lowbit_matrix_group_size(const gatun_lowbit_matrix *matrix);
@@ -246,8 +245,8 @@ GATUN_API int gatun_lowbit_matrix_permutation(const gatun_lowbit_matrix *matrix,
 
 /*
  * Weights as numbers, for the outputs [output_begin, output_end): bit for bit what the format's own decoder gives, in
- * float32, and for other dtypes that rounded once. Where z is an integer that is (u - z) * s, rounded once. With a zero
- * point that is no integer, s * u + c, rounded once.
+ * float32, and for other dtypes that rounded once. Where z is an integer that is (u - z) * s, rounded once. Where it
+ * is not, s * u + c in float64, rounded to float32.
  *
  *   out              [output_end - output_begin, inputs] of dtype, row stride out_stride >= inputs; in the order of the
  *                    tensor, also where the matrix holds another
@@ -286,8 +285,9 @@ GATUN_API int gatun_lowbit_matrix_unpack(const gatun_context *context, const gat
  *   limit            1 .. 127; 127 without GATUN_LOWBIT_INT8_CHANNEL
  *   codes            int8 [rows, columns], row stride codes_stride >= columns
  *   scales           [rows, groups]; NULL with GATUN_LOWBIT_INT8_CHANNEL
- *   sums             int32 [rows, groups]: the sums of the codes of each group; or NULL. One group with
- *                    GATUN_LOWBIT_INT8_CHANNEL.
+ *   sums             int32 [rows, groups]: the sums of the codes of each group; or NULL. A group that is a whole row
+ *                    has at most 16909320 columns then.
+ * A row of 0 columns has no group; otherwise there is one with GATUN_LOWBIT_INT8_ROW and GATUN_LOWBIT_INT8_CHANNEL.
  * No overlap. GATUN_INVALID_ARGUMENT; GATUN_DEVICE_ERROR on a GPU.
  */
 GATUN_API int gatun_lowbit_quantize_activations(gatun_context *context, int dtype, long long rows, long long columns,
@@ -319,9 +319,9 @@ GATUN_API int gatun_lowbit_multiply_scratch(const gatun_context *context, int dt
  *   rows >= 0
  *   x                [rows, inputs], row stride x_stride >= inputs
  *   bias             [outputs], or NULL for 0
- *   activation       gatun_lowbit_activation but GATUN_LOWBIT_INT8_CHANNEL. The sums over the codes of a group must fit
- *                    32 bits: groups of both more than 65793 inputs are an error with 8-bit weights (6 bits: 268000,
- *                    5 bits: 545000, 4 bits: 1127000).
+ *   activation       gatun_lowbit_activation but GATUN_LOWBIT_INT8_CHANNEL. GATUN_LOWBIT_INT8_ROW with whole rows as
+ *                    groups of the weights: at most 65793 inputs with 8 bits, 266305 with 6, 541200 with 5, 1118481
+ *                    with 4, so that sums fit 32 bits.
  *   y                [rows, outputs], row stride y_stride >= outputs
  *   scratch          gatun_lowbit_multiply_scratch bytes, 64-byte aligned; NULL where that is 0
  * No overlap. GATUN_INVALID_ARGUMENT; GATUN_DEVICE_ERROR on a GPU.
@@ -344,7 +344,7 @@ GATUN_API int gatun_int8_matmul_scratch(const gatun_context *context, long long 
  *
  *   rows >= 0
  *   x                int8 [rows, inputs], row stride x_stride >= inputs; -128 is allowed
- *   row_scales       [rows], or NULL for 1
+ *   row_scales       [rows], or NULL for 1; NULL with GATUN_INT8_TO_INT
  *   row_zero_points  int32 [rows], zx, each from -128 to 127, or NULL for 0
  *   matrix           8 bits and one group per output: of gatun_lowbit_matrix_from_int8, or per channel or tensor from
  *                    another source with integer zero points
