@@ -5,5 +5,6 @@
 
 #include "gatun/core.h"
 #include "gatun/norm.h"
+#include "gatun/polynomial.h"
 
 #endif
