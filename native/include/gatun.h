@@ -6,5 +6,6 @@
 #include "gatun/activation.h"
 #include "gatun/core.h"
 #include "gatun/norm.h"
+#include "gatun/polynomial.h"
 
 #endif

@@ -224,6 +224,30 @@ GATUN_INLINE void vf_sum_each(const vf v[8], float *sums) {
 GATUN_INLINE int vf_all_less(vf a, vf b) {
     return a < b;
 }
+
+typedef int vm;
+
+GATUN_INLINE vf vf_div(vf a, vf b) {
+    return a / b;
+}
+GATUN_INLINE vf vf_abs(vf v) {
+    return float_from_bits(float_bits(v) & 0x7fffffffu);
+}
+GATUN_INLINE vf vf_max(vf a, vf b) {
+    return a > b ? a : b;
+}
+GATUN_INLINE vm vf_less(vf a, vf b) {
+    return a < b;
+}
+GATUN_INLINE vm vf_less_equal(vf a, vf b) {
+    return a <= b;
+}
+GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
+    return m ? a : b;
+}
+GATUN_INLINE vf vf_flip(vm m, vf v) {
+    return m ? -v : v;
+}
 GATUN_INLINE void vf_stream_fence(void) {}
 
 /* Not sqrt(): without -fno-math-errno a compiler keeps a library call for negative arguments. */

@@ -21,7 +21,9 @@
  *   vf_merge(&even, &odd)                    the way back
  *   vf_round_number_bf16(v)                  vf_round_bf16 of what is no NaN
  *   vf_round_bf16(v)  vf_round_f16(v)        rounded to the 16-bit type and widened again
- *   vf_add vf_sub vf_mul                     lane-wise
+ *   vf_add vf_sub vf_mul vf_div              lane-wise
+ *   vf_abs(v)                                without the sign
+ *   vf_max(a, b)                             the greater one; b where a or b is NaN, or, in NEON, NaN; either of two zeros
  *   vf_fma(a, b, c)                          a * b + c: fused where the level has it, two roundings in scalar
  *   vf_fused(a, b, c)                        a * b + c rounded once at every level: where precision hangs on it
  *   vf_div                                   lane-wise
@@ -35,6 +37,9 @@
  *   vf_sum_each(v, sums)                     sums of the lanes of the eight vectors v[0] .. v[7] to sums[0] .. sums[7],
  *                                            each in the same tree order
  *   vf_all_less(a, b)                        whether a < b in every lane, and no NaN
+ *   vf_less(a, b)  vf_less_equal(a, b)       a vm: in which lanes a < b, a <= b; not where a or b is NaN
+ *   vf_select(m, a, b)                       a in the lanes of m, b in the others
+ *   vf_flip(m, v)                            v with the other sign in the lanes of m
  *   vf_stream_fence()                        orders vf_stream stores before what follows
  *   vf_sqrt_f64(d)                           square root of one double
  *
