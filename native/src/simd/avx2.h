@@ -192,8 +192,11 @@ GATUN_INLINE vf vf_max(vf a, vf b) {
 GATUN_INLINE vf vf_abs(vf v) {
     return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v);
 }
-GATUN_INLINE vf vf_flip(vf v, vf s) {
+GATUN_INLINE vf vf_xor_sign(vf v, vf s) {
     return _mm256_xor_ps(v, _mm256_and_ps(s, _mm256_set1_ps(-0.0f)));
+}
+GATUN_INLINE vf vf_negate(vf v) {
+    return _mm256_xor_ps(v, _mm256_set1_ps(-0.0f));
 }
 
 typedef __m256 vm;
@@ -228,6 +231,9 @@ GATUN_INLINE vf vf_keep(vm m, vf v) {
 }
 GATUN_INLINE vf vf_drop(vm m, vf v) {
     return _mm256_andnot_ps(m, v);
+}
+GATUN_INLINE vf vf_flip(vm m, vf v) {
+    return _mm256_xor_ps(v, _mm256_and_ps(m, _mm256_set1_ps(-0.0f)));
 }
 
 typedef __m256i vi;
@@ -274,30 +280,6 @@ GATUN_INLINE void vf_sum_each(const vf v[8], float *sums) {
 }
 GATUN_INLINE int vf_all_less(vf a, vf b) {
     return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) == 0xff;
-}
-
-typedef __m256 vm; /* all bits set where it holds */
-
-GATUN_INLINE vf vf_div(vf a, vf b) {
-    return _mm256_div_ps(a, b);
-}
-GATUN_INLINE vf vf_abs(vf v) {
-    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v);
-}
-GATUN_INLINE vf vf_max(vf a, vf b) {
-    return _mm256_max_ps(a, b);
-}
-GATUN_INLINE vm vf_less(vf a, vf b) {
-    return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
-}
-GATUN_INLINE vm vf_less_equal(vf a, vf b) {
-    return _mm256_cmp_ps(a, b, _CMP_LE_OQ);
-}
-GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
-    return _mm256_blendv_ps(b, a, m);
-}
-GATUN_INLINE vf vf_flip(vm m, vf v) {
-    return _mm256_xor_ps(v, _mm256_and_ps(m, _mm256_set1_ps(-0.0f)));
 }
 GATUN_INLINE void vf_stream_fence(void) {
     _mm_sfence();

@@ -166,8 +166,11 @@ GATUN_INLINE vf vf_max(vf a, vf b) {
 GATUN_INLINE vf vf_abs(vf v) {
     return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), v);
 }
-GATUN_INLINE vf vf_flip(vf v, vf s) {
+GATUN_INLINE vf vf_xor_sign(vf v, vf s) {
     return _mm512_xor_ps(v, _mm512_and_ps(s, _mm512_set1_ps(-0.0f)));
+}
+GATUN_INLINE vf vf_negate(vf v) {
+    return _mm512_xor_ps(v, _mm512_set1_ps(-0.0f));
 }
 
 typedef __mmask16 vm;
@@ -201,6 +204,9 @@ GATUN_INLINE vf vf_keep(vm m, vf v) {
 }
 GATUN_INLINE vf vf_drop(vm m, vf v) {
     return _mm512_maskz_mov_ps((vm)~m, v);
+}
+GATUN_INLINE vf vf_flip(vm m, vf v) {
+    return _mm512_mask_xor_ps(v, m, v, _mm512_set1_ps(-0.0f));
 }
 
 typedef __m512i vi;
@@ -253,30 +259,6 @@ GATUN_INLINE void vf_sum_each(const vf v[8], float *sums) {
 }
 GATUN_INLINE int vf_all_less(vf a, vf b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) == 0xffff;
-}
-
-typedef __mmask16 vm;
-
-GATUN_INLINE vf vf_div(vf a, vf b) {
-    return _mm512_div_ps(a, b);
-}
-GATUN_INLINE vf vf_abs(vf v) {
-    return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), v);
-}
-GATUN_INLINE vf vf_max(vf a, vf b) {
-    return _mm512_max_ps(a, b);
-}
-GATUN_INLINE vm vf_less(vf a, vf b) {
-    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
-}
-GATUN_INLINE vm vf_less_equal(vf a, vf b) {
-    return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ);
-}
-GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
-    return _mm512_mask_blend_ps(m, b, a);
-}
-GATUN_INLINE vf vf_flip(vm m, vf v) {
-    return _mm512_mask_xor_ps(v, m, v, _mm512_set1_ps(-0.0f));
 }
 GATUN_INLINE void vf_stream_fence(void) {
     _mm_sfence();

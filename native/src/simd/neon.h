@@ -208,9 +208,12 @@ GATUN_INLINE vf vf_max(vf a, vf b) {
 GATUN_INLINE vf vf_abs(vf v) {
     return vabsq_f32(v);
 }
-GATUN_INLINE vf vf_flip(vf v, vf s) {
+GATUN_INLINE vf vf_xor_sign(vf v, vf s) {
     uint32x4_t sign = vandq_u32(vreinterpretq_u32_f32(s), vdupq_n_u32(0x80000000u));
     return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(v), sign));
+}
+GATUN_INLINE vf vf_negate(vf v) {
+    return vnegq_f32(v);
 }
 
 typedef uint32x4_t vm;
@@ -246,6 +249,10 @@ GATUN_INLINE vf vf_keep(vm m, vf v) {
 }
 GATUN_INLINE vf vf_drop(vm m, vf v) {
     return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), m));
+}
+GATUN_INLINE vf vf_flip(vm m, vf v) {
+    uint32x4_t sign = vandq_u32(m, vdupq_n_u32(0x80000000u));
+    return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(v), sign));
 }
 
 typedef int32x4_t vi;
@@ -290,31 +297,6 @@ GATUN_INLINE void vf_sum_each(const vf v[8], float *sums) {
 }
 GATUN_INLINE int vf_all_less(vf a, vf b) {
     return vminvq_u32(vcltq_f32(a, b)) != 0;
-}
-
-typedef uint32x4_t vm; /* all bits set where it holds */
-
-GATUN_INLINE vf vf_div(vf a, vf b) {
-    return vdivq_f32(a, b);
-}
-GATUN_INLINE vf vf_abs(vf v) {
-    return vabsq_f32(v);
-}
-GATUN_INLINE vf vf_max(vf a, vf b) {
-    return vmaxq_f32(a, b);
-}
-GATUN_INLINE vm vf_less(vf a, vf b) {
-    return vcltq_f32(a, b);
-}
-GATUN_INLINE vm vf_less_equal(vf a, vf b) {
-    return vcleq_f32(a, b);
-}
-GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
-    return vbslq_f32(m, a, b);
-}
-GATUN_INLINE vf vf_flip(vm m, vf v) {
-    uint32x4_t sign = vandq_u32(m, vdupq_n_u32(0x80000000u));
-    return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(v), sign));
 }
 GATUN_INLINE void vf_stream_fence(void) {}
 GATUN_INLINE double vf_sqrt_f64(double d) {

@@ -144,8 +144,11 @@ GATUN_INLINE vf vf_max(vf a, vf b) {
 GATUN_INLINE vf vf_abs(vf v) {
     return float_from_bits(float_bits(v) & 0x7fffffffu);
 }
-GATUN_INLINE vf vf_flip(vf v, vf s) {
+GATUN_INLINE vf vf_xor_sign(vf v, vf s) {
     return float_from_bits(float_bits(v) ^ (float_bits(s) & 0x80000000u));
+}
+GATUN_INLINE vf vf_negate(vf v) {
+    return -v;
 }
 
 typedef int vm;
@@ -179,6 +182,9 @@ GATUN_INLINE vf vf_keep(vm m, vf v) {
 }
 GATUN_INLINE vf vf_drop(vm m, vf v) {
     return m ? 0.0f : v;
+}
+GATUN_INLINE vf vf_flip(vm m, vf v) {
+    return m ? -v : v;
 }
 
 typedef uint32_t vi; /* two's complement */
@@ -223,30 +229,6 @@ GATUN_INLINE void vf_sum_each(const vf v[8], float *sums) {
 }
 GATUN_INLINE int vf_all_less(vf a, vf b) {
     return a < b;
-}
-
-typedef int vm;
-
-GATUN_INLINE vf vf_div(vf a, vf b) {
-    return a / b;
-}
-GATUN_INLINE vf vf_abs(vf v) {
-    return float_from_bits(float_bits(v) & 0x7fffffffu);
-}
-GATUN_INLINE vf vf_max(vf a, vf b) {
-    return a > b ? a : b;
-}
-GATUN_INLINE vm vf_less(vf a, vf b) {
-    return a < b;
-}
-GATUN_INLINE vm vf_less_equal(vf a, vf b) {
-    return a <= b;
-}
-GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
-    return m ? a : b;
-}
-GATUN_INLINE vf vf_flip(vm m, vf v) {
-    return m ? -v : v;
 }
 GATUN_INLINE void vf_stream_fence(void) {}
 

@@ -105,7 +105,7 @@ GATUN_INLINE vf vf_expm1(vf x) {
     const vf_rest e = vf_rest_of(bounded);
     const vi inverse = vi_max(vi_sub(vi_set(127 + 0x4b400000), vf_bits(e.exponent)), vi_set(0));
     const vf minus_one = vf_sub(vf_set(1), vf_from_bits(vi_shift_left(inverse, 23)));
-    return vf_flip(vf_abs(vf_scale(vf_add(vf_expm1_of_rest(e.rest), minus_one), e.exponent)), x);
+    return vf_xor_sign(vf_abs(vf_scale(vf_add(vf_expm1_of_rest(e.rest), minus_one), e.exponent)), x);
 }
 
 /*
@@ -130,7 +130,7 @@ GATUN_INLINE vf_logistic vf_logistic_of(vf_power e) {
 }
 
 GATUN_INLINE vf vf_sigmoid(vf x) {
-    const vf_logistic l = vf_logistic_of(vf_power_of(vf_clamp_logistic(vf_flip(x, vf_set(-0.0f)))));
+    const vf_logistic l = vf_logistic_of(vf_power_of(vf_clamp_logistic(vf_negate(x))));
     return vf_div(l.scale, l.denominator);
 }
 
@@ -141,7 +141,7 @@ GATUN_INLINE vf vf_tanh(vf x) {
     const vf_rest e = vf_rest_of(twice);
     const vf power = vf_from_bits(vi_shift_left(vi_add(vf_bits(e.exponent), vi_set(127)), 23));
     const vf minus = vf_fma(vf_expm1_of_rest(e.rest), power, vf_sub(power, vf_set(1)));
-    return vf_flip(vf_abs(vf_div(minus, vf_add(minus, vf_set(2)))), x);
+    return vf_xor_sign(vf_abs(vf_div(minus, vf_add(minus, vf_set(2)))), x);
 }
 
 /*
@@ -165,7 +165,7 @@ GATUN_INLINE vf_normal vf_normal_tail(vf magnitude) {
     p = vf_fma(p, a, vf_set(0.5f));
     q = vf_fma(q, a, vf_set(0x1.ad2bb0p+0f));
     q = vf_fma(q, a, vf_set(1));
-    const vf square = vf_mul(a, a), low = vf_fused(a, a, vf_flip(square, vf_set(-0.0f)));
+    const vf square = vf_mul(a, a), low = vf_fused(a, a, vf_negate(square));
     const vf_power e = vf_power_of_sum(vf_mul(square, vf_set(-0.25f)), vf_mul(low, vf_set(-0.25f)));
     return (vf_normal){a, p, q, vf_scale_normal(e.significand, e.exponent)};
 }
@@ -204,10 +204,10 @@ GATUN_INLINE vf_angle vf_sincos_of_magnitude(vf a) {
     const vm odd = vi_negative(vi_shift_left(quarters, 31));
     const vf sine_sign = vf_from_bits(vi_shift_left(quarters, 30));
     const vf cosine_sign = vf_from_bits(vi_shift_left(vi_add(quarters, vi_set(1)), 30));
-    return (vf_angle){vf_flip(vf_select(odd, c, s), sine_sign), vf_flip(vf_select(odd, s, c), cosine_sign)};
+    return (vf_angle){vf_xor_sign(vf_select(odd, c, s), sine_sign), vf_xor_sign(vf_select(odd, s, c), cosine_sign)};
 }
 GATUN_INLINE vf vf_sin(vf x) {
-    return vf_flip(vf_sincos_of_magnitude(vf_abs(x)).sine, x);
+    return vf_xor_sign(vf_sincos_of_magnitude(vf_abs(x)).sine, x);
 }
 GATUN_INLINE vf vf_cos(vf x) {
     return vf_sincos_of_magnitude(vf_abs(x)).cosine;
