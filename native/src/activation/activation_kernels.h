@@ -3,6 +3,7 @@
 #ifndef GATUN_ACTIVATION_KERNELS_H
 #define GATUN_ACTIVATION_KERNELS_H
 
+#include "element_kernel.h"
 #include "polynomial_kernel.h"
 
 #define GATUN_OPERATION(operation, type) typedef type operation##_kernel;
