@@ -3,8 +3,10 @@
 #ifndef GATUN_H
 #define GATUN_H
 
+#include "gatun/activation.h"
 #include "gatun/core.h"
 #include "gatun/lowbit.h"
 #include "gatun/norm.h"
+#include "gatun/polynomial.h"
 
 #endif
