@@ -49,6 +49,21 @@ final class NativeKernels implements Kernels {
     }
 
     @Override
+    public ActivationKernels activation() {
+        return ReferenceActivation.INSTANCE;
+    }
+
+    @Override
+    public PolynomialKernels polynomial() {
+        return ReferencePolynomial.INSTANCE;
+    }
+
+    @Override
+    public SparsityKernels sparsity() {
+        return ReferenceSparsity.INSTANCE;
+    }
+
+    @Override
     public DeviceMemory allocate(long bytes) {
         handle.acquire();
         try {
