@@ -64,6 +64,9 @@ enum gatun_dtype {
     GATUN_F16 = 2   /* IEEE 754 binary16 */
 };
 
+/* A backward pass over rows may be cut into several calls at multiples of so many rows. */
+#define GATUN_BACKWARD_PIECE_ROWS 4
+
 typedef struct gatun_context gatun_context;
 
 /* GATUN_ABI_VERSION of the library that was loaded. */

@@ -139,7 +139,6 @@ GATUN_API int gatun_qkv_head_rms_norm_backward_scratch(const gatun_context *cont
  * Outputs overlap neither each other nor any input (but dx == dy).
  * GATUN_INVALID_ARGUMENT; GATUN_DEVICE_ERROR on a GPU.
  */
-#define GATUN_BACKWARD_PIECE_ROWS 4
 GATUN_API int gatun_layer_norm_backward(gatun_context *context, int dtype, int parameter_dtype, long long rows,
                                         long long columns, const void *dy, long long dy_stride, const void *x,
                                         long long x_stride, const void *gamma, float weight_offset, float eps,

@@ -70,10 +70,6 @@ GATUN_INLINE row_source source_of_row(const residual_norm_arguments *a, long lon
 }
 
 /* The `n` lanes from column j on of the results. */
-GATUN_INLINE void store_lanes(void *p, long long j, vf v, const int n, const bool all, const int dtype,
-                              const bool stream) {
-    all ? store(p, j, v, dtype, stream) : store_first(p, j, v, n, dtype);
-}
 GATUN_INLINE void output_sum(const residual_operands *o, const void *residual, long long j, const int n, const bool all,
                              const residual_form form) {
     const int dtype = form.output.dtype;

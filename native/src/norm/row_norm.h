@@ -12,6 +12,8 @@
 #ifndef GATUN_ROW_NORM_H
 #define GATUN_ROW_NORM_H
 
+#include "../simd/elements.h"
+#include "../simd/fetch.h"
 #include "../simd/simd.h"
 #include "norm_kernels.h"
 #include "row_scale.h"
@@ -23,68 +25,6 @@
 #define FOLD 16
 #define FOLDS 8
 #define CHUNK (FOLDS * FOLD * SUMS_WITH_SQUARES * VF_LANES)
-
-#define LINE_BYTES 64
-
-GATUN_INLINE long long element_bytes(const int dtype) {
-    return dtype == GATUN_F32 ? 4 : 2;
-}
-GATUN_INLINE const void *element(const void *p, long long index, const int dtype) {
-    return (const char *)p + index * element_bytes(dtype);
-}
-GATUN_INLINE vf load(const void *p, long long index, const int dtype) {
-    p = element(p, index, dtype);
-    return dtype == GATUN_F32 ? vf_load(p) : dtype == GATUN_BF16 ? vf_load_bf16(p) : vf_load_f16(p);
-}
-GATUN_INLINE vf load_first(const void *p, long long index, int n, const int dtype) {
-    p = element(p, index, dtype);
-    return dtype == GATUN_F32    ? vf_load_first(p, n)
-           : dtype == GATUN_BF16 ? vf_load_first_bf16(p, n)
-                                 : vf_load_first_f16(p, n);
-}
-GATUN_INLINE void store(void *p, long long index, vf v, const int dtype, const bool stream) {
-    p = (char *)p + index * element_bytes(dtype);
-    switch (dtype) {
-    case GATUN_F32:
-        stream ? vf_stream(p, v) : vf_store(p, v);
-        break;
-    case GATUN_BF16:
-        stream ? vf_stream_bf16(p, v) : vf_store_bf16(p, v);
-        break;
-    default:
-        stream ? vf_stream_f16(p, v) : vf_store_f16(p, v);
-    }
-}
-GATUN_INLINE void store_two(void *p, long long index, vf a, vf b, const int dtype, const bool stream) {
-    if (dtype == GATUN_BF16) {
-        p = (char *)p + index * element_bytes(dtype);
-        stream ? vf_stream_two_bf16(p, a, b) : vf_store_two_bf16(p, a, b);
-    } else {
-        store(p, index, a, dtype, stream);
-        store(p, index + VF_LANES, b, dtype, stream);
-    }
-}
-GATUN_INLINE void store_first(void *p, long long index, vf v, int n, const int dtype) {
-    p = (char *)p + index * element_bytes(dtype);
-    switch (dtype) {
-    case GATUN_F32:
-        vf_store_first(p, v, n);
-        break;
-    case GATUN_BF16:
-        vf_store_first_bf16(p, v, n);
-        break;
-    default:
-        vf_store_first_f16(p, v, n);
-    }
-}
-GATUN_INLINE vf round_to(vf v, const int dtype) {
-    return dtype == GATUN_BF16 ? vf_round_bf16(v) : dtype == GATUN_F16 ? vf_round_f16(v) : v;
-}
-
-/* The `n` lanes from column j on of an input: VF_LANES of them, where `all` says so, without a mask. */
-GATUN_INLINE vf load_lanes(const void *p, long long j, const int n, const bool all, const int dtype) {
-    return all ? load(p, j, dtype) : load_first(p, j, n, dtype);
-}
 
 /* What follows xh. The common forms have a loop each; GENERAL looks what there is, and of which type. */
 typedef enum { NEITHER, GAMMA, GAMMA_AND_BETA, GENERAL } affine_form;
@@ -184,41 +124,6 @@ GATUN_INLINE vf source_lanes(const row_source *s, long long j, const int n, cons
 }
 GATUN_INLINE source_form source_x(const int dtype) {
     return (source_form){.kind = X, .dtype = dtype};
-}
-
-/*
- * Brings the next group of rows towards the core while this one is worked on. Memory answers four streams a quarter
- * faster than one, so a line of each of FETCH_STREAMS neighbouring pieces of the group is fetched in turn, at the pace
- * at which the last pass of the statistics and the output pass consume rows: half of a row's lines in each.
- */
-#define FETCH_STREAMS 4
-#define STREAM_BYTES 16384          /* of a stream: shorter rows share one, or it would end before it is under way */
-#define GREATEST_STREAM_BYTES 65536 /* four longer ones would not stay in the level-2 cache until they are used */
-typedef struct {
-    const char *next;    /* in the first stream */
-    long long between;   /* bytes from one stream to the next */
-    long long lines;     /* left in each stream */
-    long long companion; /* bytes from each stream to one that goes along with it; 0 for none */
-} fetcher;
-
-/* The bytes of a pass that a call of `fetch` keeps up with. */
-#define FETCH_STEP (2 * FETCH_STREAMS * LINE_BYTES)
-
-GATUN_INLINE void fetch(fetcher *f) {
-    if (f->lines > 0) {
-#pragma GCC unroll 4
-        for (int k = 0; k < FETCH_STREAMS; k++) {
-            __builtin_prefetch(f->next + k * f->between, 0, 2);
-        }
-        if (f->companion != 0) {
-#pragma GCC unroll 4
-            for (int k = 0; k < FETCH_STREAMS; k++) {
-                __builtin_prefetch((const char *)((uintptr_t)f->next + (uintptr_t)f->companion) + k * f->between, 0, 2);
-            }
-        }
-        f->next += LINE_BYTES;
-        f->lines--;
-    }
 }
 
 /* What a vector of x adds to the running sums: itself, its square, or center - x and the square of it. (That way round
@@ -493,11 +398,6 @@ GATUN_INLINE void output_dtype(const row_norm_arguments *a, const void *x, void 
 /* Instantiated once each in a kernel file: the output pass with plain and with streaming stores. */
 typedef void output_function(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
                              const row_scale *scale, fetcher *ahead);
-
-/* Elements before the first whole line of y. */
-GATUN_INLINE long long lead_of(const void *y, const int dtype) {
-    return (-(long long)(uintptr_t)y & (LINE_BYTES - 1)) / element_bytes(dtype);
-}
 
 /* The output pass over [begin, end): where it streams, whole lines bypass the caches, and the ends are plain. */
 GATUN_INLINE void output_columns(const row_norm_arguments *a, const void *x, void *y, long long begin, long long end,
