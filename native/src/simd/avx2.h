@@ -214,6 +214,9 @@ GATUN_INLINE vm vf_less_equal(vf a, vf b) {
 GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
     return _mm256_blendv_ps(b, a, m);
 }
+GATUN_INLINE vf vf_clear(vm m, vf v) {
+    return _mm256_andnot_ps(m, v);
+}
 GATUN_INLINE vf vf_flip(vm m, vf v) {
     return _mm256_xor_ps(v, _mm256_and_ps(m, _mm256_set1_ps(-0.0f)));
 }

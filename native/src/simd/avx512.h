@@ -194,6 +194,9 @@ GATUN_INLINE vm vf_less_equal(vf a, vf b) {
 GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
     return _mm512_mask_blend_ps(m, b, a);
 }
+GATUN_INLINE vf vf_clear(vm m, vf v) {
+    return _mm512_maskz_mov_ps((__mmask16)~m, v);
+}
 GATUN_INLINE vf vf_flip(vm m, vf v) {
     return _mm512_mask_xor_ps(v, m, v, _mm512_set1_ps(-0.0f));
 }

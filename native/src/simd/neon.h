@@ -228,6 +228,9 @@ GATUN_INLINE vm vf_less_equal(vf a, vf b) {
 GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
     return vbslq_f32(m, a, b);
 }
+GATUN_INLINE vf vf_clear(vm m, vf v) {
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), m));
+}
 GATUN_INLINE vf vf_flip(vm m, vf v) {
     uint32x4_t sign = vandq_u32(m, vdupq_n_u32(0x80000000u));
     return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(v), sign));

@@ -163,6 +163,9 @@ GATUN_INLINE vm vf_less_equal(vf a, vf b) {
 GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
     return m ? a : b;
 }
+GATUN_INLINE vf vf_clear(vm m, vf v) {
+    return m ? 0.0f : v;
+}
 GATUN_INLINE vf vf_flip(vm m, vf v) {
     return m ? -v : v;
 }

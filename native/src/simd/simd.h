@@ -32,6 +32,7 @@
  *   vf_all_less(a, b)                        whether a < b in every lane, and no NaN
  *   vf_less(a, b)  vf_less_equal(a, b)       a vm: in which lanes a < b, a <= b; not where a or b is NaN
  *   vf_select(m, a, b)                       a in the lanes of m, b in the others
+ *   vf_clear(m, v)                           0 in the lanes of m, v in the others
  *   vf_flip(m, v)                            v with the other sign in the lanes of m
  *   vf_stream_fence()                        orders vf_stream stores before what follows
  *   vf_sqrt_f64(d)                           square root of one double
