@@ -3,6 +3,7 @@
 #ifndef GATUN_H
 #define GATUN_H
 
+#include "gatun/activation.h"
 #include "gatun/core.h"
 #include "gatun/norm.h"
 #include "gatun/polynomial.h"

@@ -51,7 +51,7 @@ GATUN_INLINE void gradient_turn(const polynomial *derivative, const vf g[TURN], 
 #pragma GCC unroll 4
     for (int k = 0; k < TURN; k++) {
         dx[k] = vf_mul(g[k], dx[k]);
-        dx[k] = relu ? vf_clear(vf_less_equal(z[k], vf_zero()), dx[k]) : dx[k];
+        dx[k] = relu ? vf_drop(vf_less_equal(z[k], vf_zero()), dx[k]) : dx[k];
     }
 }
 
