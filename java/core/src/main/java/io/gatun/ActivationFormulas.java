@@ -55,7 +55,7 @@ final class ActivationFormulas {
         }
         boolean passes =
                 switch (f.kind()) {
-                    case RELU, SQUARED_RELU -> x > 0;
+                    case RELU -> x > 0;
                     case RELU6 -> x > 0 && x < 6;
                     case CLIP -> x > f.first() && x < f.second();
                     case HARD_SIGMOID -> x > -3 && x < 3;
@@ -72,7 +72,7 @@ final class ActivationFormulas {
         double first = f.first();
         return switch (f.kind()) {
             case RELU, RELU6, CLIP, FT_CLIP_ACT -> 1;
-            case SQUARED_RELU -> 2 * x;
+            case SQUARED_RELU -> 2 * Math.max(x, 0);
             case HARD_SIGMOID -> 1 / 6.0;
             case HARD_SWISH -> x >= 3 ? 1 : (2 * x + 3) / 6;
             case GELU ->
