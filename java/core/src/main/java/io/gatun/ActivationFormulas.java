@@ -48,10 +48,13 @@ final class ActivationFormulas {
         };
     }
 
-    /** {@code dy * f'(x)}; 0 where a condition of the derivative does not hold. */
+    /**
+     * {@code dy * f'(x)}; 0 where a condition of the derivative does not hold, as none does for
+     * NaN.
+     */
     static double gradient(Activation f, double dy, double x) {
-        if (Double.isNaN(x)) {
-            return f.nanToZero() ? 0 : x;
+        if (Double.isNaN(x) && f.nanToZero()) {
+            return 0;
         }
         boolean passes =
                 switch (f.kind()) {
@@ -59,9 +62,9 @@ final class ActivationFormulas {
                     case RELU6 -> x > 0 && x < 6;
                     case CLIP -> x > f.first() && x < f.second();
                     case HARD_SIGMOID -> x > -3 && x < 3;
-                    case HARD_SWISH -> x > -3;
+                    case HARD_SWISH -> !(x <= -3);
                     case FT_CLIP_ACT -> x > 0 && x <= f.first();
-                    case PRO_ACT -> x > 0 && proActPower(f, x) <= PRO_ACT_END;
+                    case PRO_ACT -> !(x <= 0) && !(proActPower(f, x) > PRO_ACT_END);
                     default -> true;
                 };
         return passes ? dy * slope(f, x) : 0;
@@ -103,18 +106,14 @@ final class ActivationFormulas {
     /** {@code dy * f'(x)} from y alone, for the kinds that allow it. */
     static double gradientFromOutput(Activation f, double dy, double y) {
         return switch (f.kind()) {
-            case RELU -> y > 0 ? dy : nanOr0(y);
-            case RELU6 -> y > 0 && y < 6 ? dy : nanOr0(y);
-            case CLIP -> y > f.first() && y < f.second() ? dy : nanOr0(y);
+            case RELU -> y > 0 ? dy : 0;
+            case RELU6 -> y > 0 && y < 6 ? dy : 0;
+            case CLIP -> y > f.first() && y < f.second() ? dy : 0;
             case SIGMOID -> dy * (y * (1 - y));
             case TANH -> dy * (1 - y * y);
             case SELU -> dy * (y > 0 ? SELU_LAMBDA : y + SELU_LAMBDA * SELU_ALPHA);
             default -> throw new AssertionError(f.kind());
         };
-    }
-
-    private static double nanOr0(double y) {
-        return Double.isNaN(y) ? y : 0;
     }
 
     /** x sigma(u), whose limit for negative infinity is -0. */

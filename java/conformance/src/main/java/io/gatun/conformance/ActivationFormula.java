@@ -24,7 +24,7 @@ record ActivationFormula(Activation activation) {
             case HARD_SIGMOID -> x > 3 ? 1 : x < -3 ? 0 : (x + 3) / 6;
             case HARD_SWISH -> x > 3 ? x : x < -3 ? 0 : x * (x + 3) / 6;
             case GELU -> x * normalDistribution(x);
-            case GELU_TANH -> x / 2 * (1 + Math.tanh(tanhArgument(x)));
+            case GELU_TANH -> x * logistic(2 * tanhArgument(x));
             case QUICK_GELU, SILU, SWISH -> x * logistic(beta() * x);
             case SIGMOID -> logistic(x);
             case TANH -> Math.tanh(x);
@@ -52,7 +52,7 @@ record ActivationFormula(Activation activation) {
         return switch (activation.kind()) {
             case CRRELU -> Math.abs(x) * (1 + Math.abs(activation.first()));
             case PRO_ACT -> value(x) * (1 + Math.abs(proActPower(x)));
-            case SINE -> 1;
+            case SINE, HARD_SIGMOID -> 1;
             default -> Math.abs(value(x));
         };
     }

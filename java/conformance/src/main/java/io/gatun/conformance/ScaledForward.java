@@ -72,9 +72,9 @@ abstract class ScaledForward extends PlannedOperation {
         return list;
     }
 
-    /** Special values, for x of functions that are defined everywhere. */
+    /** Special values, for x of functions that are defined everywhere; twice each is finite. */
     static Values specials(DType dtype) {
-        float huge = dtype == DType.F16 ? 65504 : 3e38f;
+        float huge = dtype == DType.F16 ? 32000 : 1.5e38f;
         return Values.cycle(
                 Float.NaN,
                 0f,
