@@ -63,7 +63,8 @@ GATUN_INLINE vf hard_swish_value(vf x, const activation_constants *c) {
 }
 GATUN_INLINE vf hard_swish_gradient(vf g, vf x, const activation_constants *c) {
     (void)c;
-    const vf slope = vf_select(vf_less_equal(vf_set(3), x), vf_set(1), vf_fma(x, vf_set(2 * SIXTH), vf_set(0.5f)));
+    const vf third = vf_mul(vf_add(x, vf_set(1.5f)), vf_set(2 * SIXTH));
+    const vf slope = vf_select(vf_less_equal(vf_set(3), x), vf_set(1), third);
     return vf_drop(vf_less_equal(x, vf_set(-3)), vf_mul(g, slope));
 }
 
@@ -235,7 +236,8 @@ GATUN_INLINE activation_both pro_act_inside(vf x, const activation_constants *c)
     const vf_logistic l = vf_logistic_of(vf_power_of(vf_clamp_logistic(pro_act_exponent(x, c))));
     const vf inverse = vf_div(vf_set(1), l.denominator);
     const vf bracket = vf_fma(vf_mul(vf_negate(c->second), x), vf_mul(l.power, inverse), vf_set(1));
-    return (activation_both){vf_mul(vf_mul(x, inverse), l.scale), vf_mul(vf_mul(bracket, inverse), l.scale)};
+    const vf sigma = vf_mul(l.scale, inverse);
+    return (activation_both){vf_mul(x, sigma), vf_mul(bracket, sigma)};
 }
 GATUN_INLINE vf pro_act_zero(vf x, vf result, const activation_constants *c) {
     return vf_drop(vf_less_equal(x, vf_zero()),
