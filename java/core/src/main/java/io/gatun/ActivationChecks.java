@@ -245,9 +245,8 @@ final class ActivationChecks {
     static void alphaDropoutBackward(Tensor dy, Tensor x, AlphaDropout options, Tensor dx) {
         RowOperands.anchor(dy, "dy");
         requireDropout(options);
-        if (x == null && options.selu()) {
-            throw new NullPointerException(
-                    "x: expected a Tensor, since SELU was applied to it, but it is null");
+        if (options.selu()) {
+            Operands.require(x, "x");
         }
         RowOperands.optionalInput(x, "x", dy, "dy");
         RowOperands.output(dx, "dx", dy, "dy");

@@ -33,7 +33,7 @@ public final class PolynomialActivation {
      * @param dy {@code [..., columns]}, the gradient of y
      * @param x {@code [..., columns]}, as in the forward pass
      * @param coefficients as in the forward pass
-     * @param dx receives the gradient of x, or null; may be dy
+     * @param dx receives the gradient of x, or null; may be dy or x
      * @param dcoefficients {@code [order + 1]}, {@link DType#F32}, contiguous, receives the
      *     gradient of the coefficients, or null
      * @param accumulate whether that is added to what dcoefficients holds
@@ -73,7 +73,7 @@ public final class PolynomialActivation {
      * @param dy {@code [..., columns]}, the gradient of y
      * @param x {@code [..., columns]}, as in the forward pass
      * @param coefficients as in the forward pass
-     * @param dx receives the gradient of x, or null; may be dy
+     * @param dx receives the gradient of x, or null; may be dy or x
      * @param dcoefficients {@code [order + 1]}, {@link DType#F32}, contiguous, receives the
      *     gradient of the coefficients, or null
      * @param accumulate whether that is added to what dcoefficients holds
@@ -121,7 +121,7 @@ public final class PolynomialActivation {
      * @param coefficients as in the forward pass
      * @param eps as in the forward pass
      * @param rho as the forward pass saved it; null to take it anew from x
-     * @param dx receives the gradient of x, or null; may be dy
+     * @param dx receives the gradient of x, or null; may be dy or x
      * @param dcoefficients {@code [order + 1]}, {@link DType#F32}, contiguous, receives the
      *     gradient of the coefficients, or null
      * @param accumulate whether that is added to what dcoefficients holds

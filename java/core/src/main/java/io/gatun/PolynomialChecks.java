@@ -142,12 +142,12 @@ final class PolynomialChecks {
         RowOperands.apart(ddenominator, "ddenominator", dnumerator, "dnumerator");
     }
 
-    /** dy and dx of an operation on x, where dx may be dy alone. */
+    /** dy and dx of an operation on x, where dx may be either of the others. */
     private static void gradient(Tensor dy, Tensor x, Tensor dx) {
         RowOperands.input(dy, "dy", x, "x");
         RowOperands.optionalOutput(dx, "dx", x, "x");
         RowOperands.sameOrApart(dx, "dx", dy, "dy");
-        RowOperands.apart(dx, "dx", x, "x");
+        RowOperands.sameOrApart(dx, "dx", x, "x");
     }
 
     private static void coefficients(

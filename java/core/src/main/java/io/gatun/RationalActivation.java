@@ -41,7 +41,7 @@ public final class RationalActivation {
      * @param dy {@code [..., columns]}, the gradient of y
      * @param x {@code [..., columns]}, as in the forward pass
      * @param coefficients as in the forward pass
-     * @param dx receives the gradient of x, or null; may be dy
+     * @param dx receives the gradient of x, or null; may be dy or x
      * @param dnumerator shaped as the numerator, {@link DType#F32}, contiguous, receives its
      *     gradient, or null
      * @param ddenominator shaped as the denominator, likewise

@@ -96,17 +96,19 @@ final class ReferencePolynomial implements PolynomialKernels {
             }
         }
         double scale = greatest > 1 ? Math.scalb(1, Math.getExponent(greatest)) : 1;
+        double[] sums = new double[order];
+        for (double value : x) {
+            addMoments(sums, 1, (value / scale) * (value / scale), 1);
+        }
         double[] rho = new double[order];
         for (int p = 1; p <= order; p++) {
-            double sum = 0;
-            for (double value : x) {
-                sum += Math.pow(value / scale, 2 * p);
-            }
             double scaledEps = eps / Math.pow(scale, 2 * p);
             rho[p - 1] =
                     Double.isNaN(greatest)
                             ? Double.NaN
-                            : 1 / Math.sqrt(sum / x.length + scaledEps) / Math.pow(scale, p);
+                            : 1
+                                    / Math.sqrt(sums[p - 1] / x.length + scaledEps)
+                                    / Math.pow(scale, p);
         }
         return rho;
     }
@@ -116,11 +118,13 @@ final class ReferencePolynomial implements PolynomialKernels {
         return saved == null ? rho(x, order, eps) : ReferenceRows.read(saved, row * order, order);
     }
 
-    /** PolyNorm of a value. Powers are divided one by one, since rho is as small as they are. */
+    /** PolyNorm of a value. Each power meets its rho first, which is as small as it is great. */
     private static double polyNorm(double[] a, double[] rho, double x) {
         double sum = a[0];
+        double power = 1;
         for (int p = 1; p < a.length; p++) {
-            sum += a[p] * (rho[p - 1] * Math.pow(x, p));
+            power *= x;
+            sum += a[p] * (rho[p - 1] * power);
         }
         return sum;
     }
@@ -187,20 +191,26 @@ final class ReferencePolynomial implements PolynomialKernels {
     /** The gradient of one row; adds the row's part of the gradient of the coefficients. */
     private static double[] gradient(
             double[] a, double[] rho, double[] upstream, double[] x, double[] sums) {
-        double[] normalized = new double[a.length];
+        double[] products = new double[a.length];
         for (int i = 0; i < x.length; i++) {
             sums[0] += upstream[i];
+            double power = 1;
             for (int p = 1; p < a.length; p++) {
-                normalized[p] += upstream[i] * (rho[p - 1] * Math.pow(x[i], p));
+                power *= x[i];
+                products[p] += upstream[i] * (rho[p - 1] * power);
             }
         }
         double[] dx = new double[x.length];
-        for (int p = 1; p < a.length; p++) {
-            sums[p] += normalized[p];
-            for (int i = 0; i < x.length; i++) {
-                double mean = normalized[p] / x.length * (rho[p - 1] * Math.pow(x[i], p));
-                dx[i] += a[p] * p * (rho[p - 1] * Math.pow(x[i], p - 1)) * (upstream[i] - mean);
+        for (int i = 0; i < x.length; i++) {
+            double power = 1;
+            for (int p = 1; p < a.length; p++) {
+                double through = products[p] / x.length * (rho[p - 1] * (power * x[i]));
+                dx[i] += a[p] * p * (rho[p - 1] * power) * (upstream[i] - through);
+                power *= x[i];
             }
+        }
+        for (int p = 1; p < a.length; p++) {
+            sums[p] += products[p];
         }
         return dx;
     }

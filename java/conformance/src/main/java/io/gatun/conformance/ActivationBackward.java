@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.Set;
 
 /** The gradient of a function of each element. */
-final class ActivationBackward extends BackwardOperation {
-    private static final Plan PLAN = new Plan(200, 40_000, 8, 4);
+final class ActivationBackward extends ScaledBackward {
+    private static final Plan PLAN = new Plan(200, 20_000, 8, 2);
 
     /** Close enough to 0 for finite differences of what is small in the tails. */
     private static final Values NEAR = Values.uniform(-2.47, 1.9);

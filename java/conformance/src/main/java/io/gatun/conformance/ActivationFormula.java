@@ -47,13 +47,16 @@ record ActivationFormula(Activation activation) {
         };
     }
 
-    /** The magnitude of the value, but for differences and rounded arguments. */
+    /**
+     * Twice the magnitude of the value, so that 4 units of 2^-23 of it are 8 units in the last
+     * place at most; more for differences and rounded arguments.
+     */
     double scale(double x) {
         return switch (activation.kind()) {
             case CRRELU -> Math.abs(x) * (1 + Math.abs(activation.first()));
             case PRO_ACT -> value(x) * (1 + Math.abs(proActPower(x)));
             case SINE, HARD_SIGMOID -> 1;
-            default -> Math.abs(value(x));
+            default -> 2 * Math.abs(value(x));
         };
     }
 

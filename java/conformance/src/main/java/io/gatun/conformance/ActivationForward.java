@@ -13,7 +13,7 @@ import java.util.Set;
 /** A function of each element. */
 final class ActivationForward extends ScaledForward {
     /** Recipes of all functions are many; larger shapes take some more of them. */
-    private static final Plan PLAN = new Plan(200, 40_000, 8, 4);
+    private static final Plan PLAN = new Plan(200, 20_000, 8, 2);
 
     @Override
     public String name() {

@@ -184,7 +184,7 @@ final class ActivationMask {
     }
 
     /** The gradient by the mask. */
-    static final class Backward extends BackwardOperation {
+    static final class Backward extends ScaledBackward {
         @Override
         public String name() {
             return "activation_mask";

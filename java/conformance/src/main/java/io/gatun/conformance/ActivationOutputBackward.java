@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.Set;
 
 /** The gradient of a function of each element, from its result. */
-final class ActivationOutputBackward extends BackwardOperation {
+final class ActivationOutputBackward extends ScaledBackward {
     /** Results that every function has but for the bounds of clips. */
     private static final Values RESULTS = Values.uniform(0.05, 0.95);
 

@@ -166,7 +166,7 @@ final class AlphaDropoutOperation {
     }
 
     /** The gradient of what was kept. */
-    static final class Backward extends BackwardOperation {
+    static final class Backward extends ScaledBackward {
         @Override
         public String name() {
             return "alpha_dropout";

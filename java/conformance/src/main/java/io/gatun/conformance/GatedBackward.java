@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.Set;
 
 /** The gradients of gate and value. */
-final class GatedBackward extends BackwardOperation {
+final class GatedBackward extends ScaledBackward {
     @Override
     public String name() {
         return "gated_activation";

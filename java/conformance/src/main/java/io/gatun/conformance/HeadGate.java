@@ -136,7 +136,7 @@ final class HeadGate {
     }
 
     /** The gradients of values and gates. */
-    static final class Backward extends BackwardOperation {
+    static final class Backward extends ScaledBackward {
         @Override
         public String name() {
             return "head_gate";

@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.Set;
 
 /** The gradients of PolyNorm, with another factor or without. */
-final class PolyNormBackward extends BackwardOperation {
+final class PolyNormBackward extends ScaledBackward {
     private final boolean gated;
 
     PolyNormBackward(boolean gated) {
@@ -219,6 +219,10 @@ final class PolyNormBackward extends BackwardOperation {
         List<Recipe> list = new ArrayList<>();
         list.add(plain);
         list.addAll(ScaledForward.memories(this, plain));
+        list.add(
+                plain.inPlaceOf("d" + source(), source())
+                        .on(Memory.NATIVE)
+                        .named("in-place-of-" + source()));
         list.add(plain.withDerived("rho").named("saved"));
         list.add(
                 PolynomialForward.ofOrder(plain, 4)

@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.Set;
 
 /** The gradients of PolyReLU, or of a polynomial of each element. */
-final class PolynomialBackward extends BackwardOperation {
+final class PolynomialBackward extends ScaledBackward {
     private final boolean rectified;
 
     PolynomialBackward(boolean rectified) {
@@ -137,6 +137,7 @@ final class PolynomialBackward extends BackwardOperation {
         List<Recipe> list = new ArrayList<>();
         list.add(plain);
         list.addAll(ScaledForward.memories(this, plain));
+        list.add(plain.inPlaceOf("dx", "x").on(Memory.NATIVE).named("in-place-of-x"));
         list.addAll(PolynomialForward.orders(plain, PolynomialCoefficients.MAX_ORDER));
         list.add(plain.without("dcoefficients").on(Memory.NATIVE).named("input-only"));
         list.add(plain.without("dx").on(Memory.NATIVE).named("coefficients-only"));

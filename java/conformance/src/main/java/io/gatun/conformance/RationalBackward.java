@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.Set;
 
 /** The gradients of the group rational activation. */
-final class RationalBackward extends BackwardOperation {
+final class RationalBackward extends ScaledBackward {
     @Override
     public String name() {
         return "rational";
@@ -144,6 +144,7 @@ final class RationalBackward extends BackwardOperation {
         List<Recipe> list = new ArrayList<>();
         list.add(plain);
         list.addAll(ScaledForward.memories(this, plain));
+        list.add(plain.inPlaceOf("dx", "x").on(Memory.NATIVE).named("in-place-of-x"));
         list.addAll(RationalForward.kinds(plain));
         list.add(plain.without("dnumerator", "ddenominator").on(Memory.NATIVE).named("input-only"));
         list.add(plain.without("dx").named("coefficients-only"));

@@ -15,8 +15,16 @@ abstract class ScaledForward extends PlannedOperation {
     /** Smaller scales count as this: the unit is then 2^8 times the least float32 number. */
     private static final double LEAST_SCALE = 0x1p-118;
 
+    /** Shapes matter less to single elements than to rows, and recipes are many. */
+    static final Plan PLAN = new Plan(200, 20_000, 4, 1);
+
     /** What the errors of each output are relative to, element by element. */
     abstract Map<String, double[]> scales(Call call);
+
+    @Override
+    Plan plan() {
+        return PLAN;
+    }
 
     @Override
     public Direction direction() {
@@ -30,8 +38,16 @@ abstract class ScaledForward extends PlannedOperation {
             double[] scale = scales.get(output.name());
             ErrorMeasure measure =
                     scale == null ? exact() : BackwardOperation.measure(call.typeOf(output), scale);
-            return new Tolerance(measure, bound);
+            return new Tolerance(measure, unitsOf(bound));
         };
+    }
+
+    /**
+     * The bound in units of the scale: that of float32, which results of every type keep before
+     * they are rounded.
+     */
+    static double unitsOf(double bound) {
+        return Math.max(bound, ErrorMeasure.INTERMEDIATE_UNITS);
     }
 
     /** Any difference is too great. */
