@@ -50,7 +50,8 @@ static exact_row exact_row_of(const void *x, long long columns, int dtype, int o
         r.finite = r.finite && magnitude <= 0x1p200;
         greatest = magnitude > greatest ? magnitude : greatest;
     }
-    if (r.finite && greatest > 0) {
+    /* Where there is an eps, powers that double cannot hold do not matter beside it. */
+    if (r.finite && greatest > 0 && (greatest > 1 || eps == 0)) {
         r.exponent = exponent_of(greatest);
         r.scale = power_of_two(-r.exponent);
     }
