@@ -3,11 +3,7 @@ package io.gatun;
 
 import java.util.Arrays;
 
-/**
- * The argument checks of head normalization, for every device, and what kernels need to know of the
- * tensors: they are {@code [tokens, heads, headColumns]}, where the tokens may be several
- * dimensions.
- */
+/** The argument checks of head normalization, for every device. */
 final class HeadNormChecks {
     /** How messages name the three tensors of an argument. */
     private record Names(String q, String k, String v) {}
@@ -21,53 +17,9 @@ final class HeadNormChecks {
 
     private HeadNormChecks() {}
 
-    /** How many tokens there are. */
-    static long tokens(Tensor tensor) {
-        long tokens = 1;
-        for (int dimension = 0; dimension < tensor.rank() - 2; dimension++) {
-            tokens *= tensor.size(dimension);
-        }
-        return tokens;
-    }
-
-    static long heads(Tensor tensor) {
-        return tensor == null ? 0 : tensor.size(tensor.rank() - 2);
-    }
-
     /** How many heads keys and values have; 0 where both are left out. */
     static long keyValueHeads(Qkv x) {
-        return heads(x.k() != null ? x.k() : x.v());
-    }
-
-    /**
-     * The distance from token to token; -1 where no single number says it, or where the heads of a
-     * token are not next to each other.
-     */
-    static long tokenStride(Tensor tensor) {
-        int rank = tensor.rank();
-        long columns = tensor.columns;
-        long heads = tensor.size(rank - 2);
-        if (columns > 1 && tensor.stride(rank - 1) != 1
-                || heads > 1 && tensor.stride(rank - 2) != columns) {
-            return -1;
-        }
-        long stride = heads * columns;
-        long next = -1;
-        for (int dimension = rank - 3; dimension >= 0; dimension--) {
-            long size = tensor.size(dimension);
-            if (size == 0) {
-                return heads * columns;
-            }
-            if (size != 1) {
-                if (next < 0) {
-                    stride = tensor.stride(dimension);
-                } else if (tensor.stride(dimension) != next) {
-                    return -1;
-                }
-                next = tensor.stride(dimension) * size;
-            }
-        }
-        return stride < heads * columns ? -1 : stride;
+        return HeadOperands.heads(x.k() != null ? x.k() : x.v());
     }
 
     static void forward(Qkv x, Qkv gamma, NormOptions options, Qkv y, Tensor rstd) {
@@ -147,13 +99,15 @@ final class HeadNormChecks {
 
     private static void inputs(Qkv x) {
         Operands.require(x.q(), X.q);
-        requireHeads(x.q(), X.q);
+        HeadOperands.anchor(x.q(), X.q);
         input(x.k(), X.k, x.q());
         input(x.v(), X.v, x.q());
-        if (x.k() != null && x.v() != null && heads(x.k()) != heads(x.v())) {
+        if (x.k() != null
+                && x.v() != null
+                && HeadOperands.heads(x.k()) != HeadOperands.heads(x.v())) {
             throw new IllegalArgumentException(
                     "x.v: expected %s heads, as many as x.k, but it has %s"
-                            .formatted(heads(x.k()), heads(x.v())));
+                            .formatted(HeadOperands.heads(x.k()), HeadOperands.heads(x.v())));
         }
     }
 
@@ -163,31 +117,15 @@ final class HeadNormChecks {
         }
         Operands.requireDevice(tensor, name, q, X.q);
         Operands.requireType(tensor, name, q.dtype(), "the type of x.q");
-        requireHeads(tensor, name);
-        if (tokens(tensor) != tokens(q) || tensor.columns != q.columns) {
+        HeadOperands.anchor(tensor, name);
+        if (HeadOperands.tokens(tensor) != HeadOperands.tokens(q) || tensor.columns != q.columns) {
             throw new IllegalArgumentException(
                     "%s: expected %s tokens and %s head columns, those of x.q, but its shape is %s"
                             .formatted(
-                                    name, tokens(q), q.columns, Arrays.toString(tensor.shape())));
-        }
-    }
-
-    private static void requireHeads(Tensor tensor, String name) {
-        if (tensor.rank() < 3 || tensor.columns == 0) {
-            throw new IllegalArgumentException(
-                    ("%s: expected shape [tokens, heads, headColumns] with at least 1 head column, "
-                                    + "but it is %s")
-                            .formatted(name, Arrays.toString(tensor.shape())));
-        }
-        if (tokenStride(tensor) < 0) {
-            throw new IllegalArgumentException(
-                    ("%s: expected the heads of a token next to each other and one stride from "
-                                    + "token to token, but shape %s has strides %s; contiguous() "
-                                    + "makes a copy without gaps")
-                            .formatted(
                                     name,
-                                    Arrays.toString(tensor.shape()),
-                                    Arrays.toString(tensor.strides())));
+                                    HeadOperands.tokens(q),
+                                    q.columns,
+                                    Arrays.toString(tensor.shape())));
         }
     }
 
@@ -238,12 +176,7 @@ final class HeadNormChecks {
             return;
         }
         requireRole(name, x, xName);
-        Operands.requireDevice(tensor, name, x, xName);
-        if (tensor.dtype() != x.dtype()) {
-            Operands.requireType(tensor, name, x.dtype(), "the type of " + xName);
-        }
-        Operands.requireShape(tensor, name, x, xName);
-        requireHeads(tensor, name);
+        HeadOperands.operand(tensor, name, x, xName);
     }
 
     private static void outputs(Qkv of, Names names, Qkv x) {
@@ -251,9 +184,9 @@ final class HeadNormChecks {
         writable(of.q(), names.q);
         writable(of.k(), names.k);
         writable(of.v(), names.v);
-        tokensApart(of.k(), names.k, of.q(), names.q);
-        tokensApart(of.v(), names.v, of.q(), names.q);
-        tokensApart(of.v(), names.v, of.k(), names.k);
+        HeadOperands.apart(of.k(), names.k, of.q(), names.q);
+        HeadOperands.apart(of.v(), names.v, of.q(), names.q);
+        HeadOperands.apart(of.v(), names.v, of.k(), names.k);
     }
 
     private static void writable(Tensor tensor, String name) {
@@ -265,15 +198,16 @@ final class HeadNormChecks {
     private static void statistic(Tensor rstd, Qkv x) {
         Operands.requireDevice(rstd, "rstd", x.q(), X.q);
         Operands.requireType(rstd, "rstd", DType.F32, "statistics of every type");
-        long count = tokens(x.q()) * (heads(x.q()) + 2 * keyValueHeads(x));
+        long count =
+                HeadOperands.tokens(x.q()) * (HeadOperands.heads(x.q()) + 2 * keyValueHeads(x));
         if (rstd.elementCount() != count || !rstd.isContiguous()) {
             throw new IllegalArgumentException(
                     ("rstd: expected %s contiguous elements (%s tokens of %s + 2 * %s heads), but "
                                     + "shape %s has %s with strides %s")
                             .formatted(
                                     count,
-                                    tokens(x.q()),
-                                    heads(x.q()),
+                                    HeadOperands.tokens(x.q()),
+                                    HeadOperands.heads(x.q()),
                                     keyValueHeads(x),
                                     Arrays.toString(rstd.shape()),
                                     rstd.elementCount(),
@@ -321,58 +255,21 @@ final class HeadNormChecks {
     }
 
     private static void apartByToken(Tensor output, String name, Qkv inputs, Names inputNames) {
-        tokensApart(output, name, inputs.q(), inputNames.q);
-        tokensApart(output, name, inputs.k(), inputNames.k);
-        tokensApart(output, name, inputs.v(), inputNames.v);
+        HeadOperands.apart(output, name, inputs.q(), inputNames.q);
+        HeadOperands.apart(output, name, inputs.k(), inputNames.k);
+        HeadOperands.apart(output, name, inputs.v(), inputNames.v);
     }
 
     /** Each output may be the input of its own role, and shares no byte with those of others. */
     private static void ownOrApart(Qkv outputs, Names names, Qkv inputs, Names inputNames) {
-        ownOrApart(outputs.q(), names.q, inputs.q(), inputNames.q);
-        tokensApart(outputs.q(), names.q, inputs.k(), inputNames.k);
-        tokensApart(outputs.q(), names.q, inputs.v(), inputNames.v);
-        tokensApart(outputs.k(), names.k, inputs.q(), inputNames.q);
-        ownOrApart(outputs.k(), names.k, inputs.k(), inputNames.k);
-        tokensApart(outputs.k(), names.k, inputs.v(), inputNames.v);
-        tokensApart(outputs.v(), names.v, inputs.q(), inputNames.q);
-        tokensApart(outputs.v(), names.v, inputs.k(), inputNames.k);
-        ownOrApart(outputs.v(), names.v, inputs.v(), inputNames.v);
-    }
-
-    private static void ownOrApart(Tensor output, String name, Tensor input, String inputName) {
-        if (output == null || input == null || !tokensOverlap(output, input)) {
-            return;
-        }
-        if (output.start != input.start || tokenStride(output) != tokenStride(input)) {
-            throw new IllegalArgumentException(
-                    ("%s: expected %s itself or memory apart from %s, but they overlap in another "
-                                    + "way")
-                            .formatted(name, inputName, inputName));
-        }
-    }
-
-    private static void tokensApart(Tensor output, String name, Tensor other, String otherName) {
-        if (output != null && other != null && tokensOverlap(output, other)) {
-            throw new IllegalArgumentException(
-                    "%s: expected memory apart from %s, but they overlap"
-                            .formatted(name, otherName));
-        }
-    }
-
-    /** Whether two tensors share a byte; gaps count as part of a tensor where strides differ. */
-    private static boolean tokensOverlap(Tensor a, Tensor b) {
-        if (!Operands.overlap(a, b)) {
-            return false;
-        }
-        long stride = tokenStride(a) * a.dtype().bytes();
-        if (tokens(a) == 0 || stride == 0 || stride != tokenStride(b) * b.dtype().bytes()) {
-            return true;
-        }
-        // Token i of a meets token i + k of b where the distance of their first bytes is less than
-        // a token.
-        long aBytes = heads(a) * a.columns * a.dtype().bytes();
-        long bBytes = heads(b) * b.columns * b.dtype().bytes();
-        long within = Math.floorMod(b.start - a.start, stride);
-        return within < aBytes || within > stride - bBytes;
+        HeadOperands.sameOrApart(outputs.q(), names.q, inputs.q(), inputNames.q);
+        HeadOperands.apart(outputs.q(), names.q, inputs.k(), inputNames.k);
+        HeadOperands.apart(outputs.q(), names.q, inputs.v(), inputNames.v);
+        HeadOperands.apart(outputs.k(), names.k, inputs.q(), inputNames.q);
+        HeadOperands.sameOrApart(outputs.k(), names.k, inputs.k(), inputNames.k);
+        HeadOperands.apart(outputs.k(), names.k, inputs.v(), inputNames.v);
+        HeadOperands.apart(outputs.v(), names.v, inputs.q(), inputNames.q);
+        HeadOperands.apart(outputs.v(), names.v, inputs.k(), inputNames.k);
+        HeadOperands.sameOrApart(outputs.v(), names.v, inputs.v(), inputNames.v);
     }
 }

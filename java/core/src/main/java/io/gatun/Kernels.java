@@ -15,6 +15,12 @@ interface Kernels {
 
     WeightKernels weights();
 
+    ActivationKernels activation();
+
+    PolynomialKernels polynomial();
+
+    SparsityKernels sparsity();
+
     /** Memory for at least {@code bytes} bytes, aligned to 64, not initialised. */
     DeviceMemory allocate(long bytes);
 

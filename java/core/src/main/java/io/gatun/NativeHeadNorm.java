@@ -52,7 +52,7 @@ final class NativeHeadNorm implements HeadNormKernels {
 
     private void insideForward(Qkv x, Qkv gamma, NormOptions options, Qkv y, Tensor rstd) {
         boolean heap = enter(x) | enter(gamma) | enter(y) | enter(rstd);
-        long tokens = HeadNormChecks.tokens(x.q());
+        long tokens = HeadOperands.tokens(x.q());
         long elements = entries(x) * x.q().columns;
         if (tokens == 0) {
             HeadNormChecks.requireOpen(x, gamma, y, rstd);
@@ -111,7 +111,7 @@ final class NativeHeadNorm implements HeadNormKernels {
                         x.q().dtype().code(),
                         parameterType(gamma.q(), gamma.k(), gamma.v(), null),
                         tokens,
-                        HeadNormChecks.heads(x.q()),
+                        HeadOperands.heads(x.q()),
                         HeadNormChecks.keyValueHeads(x),
                         x.q().columns,
                         atToken(x.q(), token),
@@ -141,7 +141,7 @@ final class NativeHeadNorm implements HeadNormKernels {
                         x.q().dtype().code(),
                         parameterType(gamma.q(), gamma.k(), gamma.v(), null),
                         tokens,
-                        HeadNormChecks.heads(x.q()),
+                        HeadOperands.heads(x.q()),
                         HeadNormChecks.keyValueHeads(x),
                         x.q().columns,
                         atToken(x.q(), token),
@@ -188,7 +188,7 @@ final class NativeHeadNorm implements HeadNormKernels {
 
     private void insideBackward(Qkv dy, Qkv x, Qkv gamma, NormOptions options, Qkv dx, Qkv dgamma) {
         boolean heap = enter(dy) | enter(x) | enter(gamma) | enter(dx) | enter(dgamma);
-        long tokens = HeadNormChecks.tokens(x.q());
+        long tokens = HeadOperands.tokens(x.q());
         long elements = entries(x) * x.q().columns;
         long scratchBytes = dgamma.isEmpty() ? 0 : backwardScratch.bytes(tokens, x.q().columns);
         if (!heap) {
@@ -270,8 +270,8 @@ final class NativeHeadNorm implements HeadNormKernels {
                         context,
                         x.q().dtype().code(),
                         parameterType(gamma.q(), gamma.k(), gamma.v(), null),
-                        HeadNormChecks.tokens(x.q()),
-                        HeadNormChecks.heads(x.q()),
+                        HeadOperands.tokens(x.q()),
+                        HeadOperands.heads(x.q()),
                         HeadNormChecks.keyValueHeads(x),
                         x.q().columns,
                         operand(dy.q(), touched),
@@ -311,8 +311,8 @@ final class NativeHeadNorm implements HeadNormKernels {
                         context,
                         x.q().dtype().code(),
                         parameterType(gamma.q(), gamma.k(), gamma.v(), null),
-                        HeadNormChecks.tokens(x.q()),
-                        HeadNormChecks.heads(x.q()),
+                        HeadOperands.tokens(x.q()),
+                        HeadOperands.heads(x.q()),
                         HeadNormChecks.keyValueHeads(x),
                         x.q().columns,
                         operand(dy.q(), touched),
@@ -352,18 +352,18 @@ final class NativeHeadNorm implements HeadNormKernels {
 
     /** How many head vectors a token has, those of a role that is left out included. */
     private static long entries(Qkv x) {
-        return HeadNormChecks.heads(x.q()) + 2 * HeadNormChecks.keyValueHeads(x);
+        return HeadOperands.heads(x.q()) + 2 * HeadNormChecks.keyValueHeads(x);
     }
 
     private static MemorySegment atToken(Tensor tensor, long token) {
         return tensor == null
                 ? MemorySegment.NULL
-                : at(tensor, token * HeadNormChecks.tokenStride(tensor));
+                : at(tensor, token * HeadOperands.tokenStride(tensor));
     }
 
     /** The token stride of a tensor; one that is not there needs none. */
     private static long tokenStride(Tensor tensor) {
-        return tensor == null ? Long.MAX_VALUE : HeadNormChecks.tokenStride(tensor);
+        return tensor == null ? Long.MAX_VALUE : HeadOperands.tokenStride(tensor);
     }
 
     private static Qkv input(Staging stage, Qkv of) {

@@ -11,6 +11,7 @@ final class NativeKernels implements Kernels {
     private final ResidualNormKernels residualNorm;
     private final HeadNormKernels headNorm;
     private final WeightKernels weights;
+    private final ActivationKernels activation;
     private final String name;
 
     NativeKernels(NativeContext context, String name) {
@@ -26,6 +27,7 @@ final class NativeKernels implements Kernels {
         this.residualNorm = new NativeResidualNorm(context, handle);
         this.headNorm = new NativeHeadNorm(context, handle);
         this.weights = new NativeWeights(context, handle);
+        this.activation = new NativeActivation(context, handle);
     }
 
     @Override
@@ -46,6 +48,21 @@ final class NativeKernels implements Kernels {
     @Override
     public WeightKernels weights() {
         return weights;
+    }
+
+    @Override
+    public ActivationKernels activation() {
+        return activation;
+    }
+
+    @Override
+    public PolynomialKernels polynomial() {
+        return ReferencePolynomial.INSTANCE;
+    }
+
+    @Override
+    public SparsityKernels sparsity() {
+        return ReferenceSparsity.INSTANCE;
     }
 
     @Override

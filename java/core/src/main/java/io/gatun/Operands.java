@@ -151,10 +151,13 @@ final class Operands {
      */
     static void requireDisjoint(Tensor output, String name, Tensor other, String otherName) {
         if (overlap(output, other)) {
-            throw new IllegalArgumentException(
-                    "%s: expected memory apart from %s, but they overlap"
-                            .formatted(name, otherName));
+            throw anyOverlap(name, otherName);
         }
+    }
+
+    static IllegalArgumentException anyOverlap(String name, String otherName) {
+        return new IllegalArgumentException(
+                "%s: expected memory apart from %s, but they overlap".formatted(name, otherName));
     }
 
     /**
@@ -168,11 +171,14 @@ final class Operands {
     static void requireSameOrDisjoint(Tensor output, String name, Tensor other, String otherName) {
         if (overlap(output, other)
                 && !(output.start == other.start && output.rowStride == other.rowStride)) {
-            throw new IllegalArgumentException(
-                    ("%s: expected %s itself or memory apart from %s, but they overlap in another "
-                                    + "way")
-                            .formatted(name, otherName, otherName));
+            throw partialOverlap(name, otherName);
         }
+    }
+
+    static IllegalArgumentException partialOverlap(String name, String otherName) {
+        return new IllegalArgumentException(
+                ("%s: expected %s itself or memory apart from %s, but they overlap in another way")
+                        .formatted(name, otherName, otherName));
     }
 
     /** Whether two tensors share a byte, or one has a gap where the other lies. */
@@ -186,6 +192,25 @@ final class Operands {
         // A read-only heap segment of the user does not say which array it is of, but can be
         // compared with others.
         return a.segment().asOverlappingSlice(b.segment()).isPresent();
+    }
+
+    /**
+     * The same for tensors that are made of steps, each of so many elements: where both have one
+     * stride, gaps between steps do not count.
+     */
+    static boolean overlap(
+            Tensor a, long aStride, long aWidth, Tensor b, long bStride, long bWidth) {
+        if (!overlap(a, b)) {
+            return false;
+        }
+        long stride = aStride * a.dtype().bytes();
+        if (a.elementCount() == 0 || stride == 0 || stride != bStride * b.dtype().bytes()) {
+            return true;
+        }
+        // Step i of a meets step i + k of b where the distance of their first bytes is less than
+        // one of the widths.
+        long within = Math.floorMod(b.start - a.start, stride);
+        return within < aWidth * a.dtype().bytes() || within > stride - bWidth * b.dtype().bytes();
     }
 
     /**

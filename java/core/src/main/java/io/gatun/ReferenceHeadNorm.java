@@ -10,7 +10,7 @@ final class ReferenceHeadNorm implements HeadNormKernels {
     @Override
     public void forward(Qkv x, Qkv gamma, NormOptions options, Qkv y, Tensor rstd) {
         HeadNormChecks.requireOpen(x, gamma, y, rstd);
-        long queries = HeadNormChecks.heads(x.q());
+        long queries = HeadOperands.heads(x.q());
         long keys = HeadNormChecks.keyValueHeads(x);
         long all = queries + 2 * keys;
         forward(x.q(), gamma.q(), options, y.q(), rstd, 0, all);
@@ -31,8 +31,8 @@ final class ReferenceHeadNorm implements HeadNormKernels {
             return;
         }
         double[] factors = ReferenceRows.readVector(gamma);
-        for (long token = 0; token < HeadNormChecks.tokens(x); token++) {
-            for (long head = 0; head < HeadNormChecks.heads(x); head++) {
+        for (long token = 0; token < HeadOperands.tokens(x); token++) {
+            for (long head = 0; head < HeadOperands.heads(x); head++) {
                 double[] values = read(x, token, head);
                 RowScale scale = RowScale.of(NormKind.RMS, values, values.length, options);
                 write(y, token, head, scale.apply(values, factors, null, options, x.dtype()));
@@ -59,8 +59,8 @@ final class ReferenceHeadNorm implements HeadNormKernels {
         double[] factors = ReferenceRows.readVector(gamma);
         double[] sums = new double[Math.toIntExact(x.columns)];
         double[] unused = new double[sums.length];
-        for (long token = 0; token < HeadNormChecks.tokens(x); token++) {
-            for (long head = 0; head < HeadNormChecks.heads(x); head++) {
+        for (long token = 0; token < HeadOperands.tokens(x); token++) {
+            for (long head = 0; head < HeadOperands.heads(x); head++) {
                 double[] values = read(x, token, head);
                 double[] upstream = read(dy, token, head);
                 double[] gradient =
@@ -91,6 +91,6 @@ final class ReferenceHeadNorm implements HeadNormKernels {
     }
 
     private static long first(Tensor tensor, long token, long head) {
-        return token * HeadNormChecks.tokenStride(tensor) + head * tensor.columns;
+        return token * HeadOperands.tokenStride(tensor) + head * tensor.columns;
     }
 }

@@ -42,6 +42,24 @@ final class ReferenceKernels implements Kernels {
     }
 
     @Override
+    public ActivationKernels activation() {
+        requireOpen();
+        return ReferenceActivation.INSTANCE;
+    }
+
+    @Override
+    public PolynomialKernels polynomial() {
+        requireOpen();
+        return ReferencePolynomial.INSTANCE;
+    }
+
+    @Override
+    public SparsityKernels sparsity() {
+        requireOpen();
+        return ReferenceSparsity.INSTANCE;
+    }
+
+    @Override
     public DeviceMemory allocate(long bytes) {
         requireOpen();
         return new Memory(bytes);

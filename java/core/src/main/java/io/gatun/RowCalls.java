@@ -12,7 +12,13 @@ import java.lang.foreign.MemorySegment;
  */
 final class RowCalls {
     /** Rows of a backward pass that one call may begin and end at: what the library demands. */
-    private static final long BACKWARD_PIECE_ROWS = 4;
+    static final long BACKWARD_PIECE_ROWS = 4;
+
+    /** Elements of a backward pass over elements, likewise. */
+    static final long BACKWARD_PIECE_ELEMENTS = 4096;
+
+    /** Pieces of a row begin at multiples of so many columns: whole words of a mask. */
+    private static final long PIECE_COLUMNS = 64;
 
     private final NativeContext context;
     private final HeapCalls heapCalls;
@@ -30,6 +36,20 @@ final class RowCalls {
                 MemorySegment context,
                 long row,
                 long rows,
+                MemorySegment message,
+                long messageBytes);
+    }
+
+    /** An operation on some of its elements, whose results do not depend on other elements. */
+    @FunctionalInterface
+    interface Elements {
+        int call(
+                boolean critical,
+                MemorySegment context,
+                long row,
+                long rows,
+                long column,
+                long columns,
                 MemorySegment message,
                 long messageBytes);
     }
@@ -113,11 +133,42 @@ final class RowCalls {
     }
 
     /**
-     * A backward pass on the heap, whose least parts fit; or one off-heap that failed, for the
-     * sentence that says why. Gradients of parameters on the heap are summed off-heap, by a last,
-     * plain call.
+     * An operation on the heap whose rows may be cut; or one off-heap that failed, for the sentence
+     * that says why.
+     */
+    void elements(boolean heap, long rows, long columns, long cost, Elements elements) {
+        long most = heapCalls.pieceElements() / cost;
+        if (!heap || columns <= most) {
+            forward(
+                    heap,
+                    rows,
+                    columns,
+                    cost,
+                    (critical, on, row, count, text, room) ->
+                            elements.call(critical, on, row, count, 0, columns, text, room));
+            return;
+        }
+        long pieceColumns = most - most % PIECE_COLUMNS;
+        MemorySegment caller = context.callerOnly();
+        for (long row = 0; row < rows; row++) {
+            for (long column = 0; column < columns; column += pieceColumns) {
+                long at = row;
+                long first = column;
+                long count = Math.min(pieceColumns, columns - column);
+                require(
+                        (text, textBytes) ->
+                                elements.call(true, caller, at, 1, first, count, text, textBytes));
+                // As in the operations on rows.
+                CoreFunctions.noOp();
+            }
+        }
+    }
+
+    /**
+     * A backward pass over rows, whose gradients of parameters are overwritten.
      *
-     * @param scratchBytes what the pass needs for gradients of parameters; 0 where it has none
+     * @see #backward(boolean, long, long, long, long, long, boolean, Tensor, Tensor, Tensor,
+     *     Tensor, Backward)
      */
     void backward(
             boolean heap,
@@ -125,6 +176,43 @@ final class RowCalls {
             long elements,
             long cost,
             long scratchBytes,
+            Tensor gradient1,
+            Tensor gradient2,
+            Tensor gradient3,
+            Tensor gradient4,
+            Backward backward) {
+        backward(
+                heap,
+                BACKWARD_PIECE_ROWS,
+                rows,
+                elements,
+                cost,
+                scratchBytes,
+                false,
+                gradient1,
+                gradient2,
+                gradient3,
+                gradient4,
+                backward);
+    }
+
+    /**
+     * A backward pass on the heap, whose least parts fit; or one off-heap that failed, for the
+     * sentence that says why. Gradients of parameters on the heap are summed off-heap, by a last,
+     * plain call.
+     *
+     * @param step of how many rows the least part is
+     * @param scratchBytes what the pass needs for gradients of parameters; 0 where it has none
+     * @param accumulate whether gradients of parameters are added to what is there
+     */
+    void backward(
+            boolean heap,
+            long step,
+            long rows,
+            long elements,
+            long cost,
+            long scratchBytes,
+            boolean accumulate,
             Tensor gradient1,
             Tensor gradient2,
             Tensor gradient3,
@@ -144,7 +232,7 @@ final class RowCalls {
                 Operands.requireOpen(gradient2, "gradient2");
                 Operands.requireOpen(gradient3, "gradient3");
                 Operands.requireOpen(gradient4, "gradient4");
-                pieces(rows, elements, cost, scratch, scratchBytes, backward);
+                pieces(step, rows, elements, cost, scratch, scratchBytes, backward);
             }
             boolean gradients =
                     gradient1 != null
@@ -152,10 +240,10 @@ final class RowCalls {
                             || gradient3 != null
                             || gradient4 != null;
             if (!heap || gradients) {
-                MemorySegment sum1 = sum(gradient1, slab, at1);
-                MemorySegment sum2 = sum(gradient2, slab, at2);
-                MemorySegment sum3 = sum(gradient3, slab, at3);
-                MemorySegment sum4 = sum(gradient4, slab, at4);
+                MemorySegment sum1 = sum(gradient1, slab, at1, accumulate);
+                MemorySegment sum2 = sum(gradient2, slab, at2, accumulate);
+                MemorySegment sum3 = sum(gradient3, slab, at3, accumulate);
+                MemorySegment sum4 = sum(gradient4, slab, at4, accumulate);
                 long begin = heap ? rows : 0;
                 require(
                         (text, textBytes) ->
@@ -184,6 +272,7 @@ final class RowCalls {
     }
 
     private void pieces(
+            long step,
             long rows,
             long elements,
             long cost,
@@ -191,7 +280,7 @@ final class RowCalls {
             long scratchBytes,
             Backward backward) {
         long some = pieceRows(elements, cost);
-        long pieceRows = Math.max(some - some % BACKWARD_PIECE_ROWS, BACKWARD_PIECE_ROWS);
+        long pieceRows = Math.max(some - some % step, step);
         MemorySegment none = MemorySegment.NULL;
         MemorySegment caller = context.callerOnly();
         for (long row = 0; row < rows; row += pieceRows) {
@@ -218,7 +307,8 @@ final class RowCalls {
         }
     }
 
-    private long pieceRows(long elements, long cost) {
+    /** How many rows a piece on the heap has. */
+    long pieceRows(long elements, long cost) {
         return heapCalls.pieceRows(Math.max(elements, 1) * cost);
     }
 
@@ -228,10 +318,16 @@ final class RowCalls {
                 : 0;
     }
 
-    private static MemorySegment sum(Tensor gradient, ScratchPool.Slab slab, long offset) {
-        return NativeOperands.onHeap(gradient)
-                ? slab.memory().asSlice(offset, gradient.operand.byteSize())
-                : NativeOperands.operand(gradient);
+    private static MemorySegment sum(
+            Tensor gradient, ScratchPool.Slab slab, long offset, boolean accumulate) {
+        if (!NativeOperands.onHeap(gradient)) {
+            return NativeOperands.operand(gradient);
+        }
+        MemorySegment sum = slab.memory().asSlice(offset, gradient.operand.byteSize());
+        if (accumulate) {
+            NativeOperands.copy(gradient.operand, sum);
+        }
+        return sum;
     }
 
     private static void unstage(MemorySegment sum, Tensor gradient) {

@@ -146,4 +146,25 @@ final class RowOperands {
             Operands.requireSameOrDisjoint(output, name, other, otherName);
         }
     }
+
+    /** An output that shares no byte with another tensor, row by row. */
+    static void rowsApart(Tensor output, String name, Tensor other, String otherName) {
+        if (rowsOverlap(output, other)) {
+            throw Operands.anyOverlap(name, otherName);
+        }
+    }
+
+    /** An output that is another tensor itself or shares no byte with it, row by row. */
+    static void sameOrRowsApart(Tensor output, String name, Tensor other, String otherName) {
+        if (rowsOverlap(output, other)
+                && !(output.start == other.start && output.rowStride == other.rowStride)) {
+            throw Operands.partialOverlap(name, otherName);
+        }
+    }
+
+    private static boolean rowsOverlap(Tensor a, Tensor b) {
+        return a != null
+                && b != null
+                && Operands.overlap(a, a.rowStride, a.columns, b, b.rowStride, b.columns);
+    }
 }

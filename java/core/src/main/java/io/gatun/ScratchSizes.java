@@ -17,32 +17,60 @@ final class ScratchSizes {
         int query(MemorySegment context, long rows, long columns, MemorySegment scratchBytes);
     }
 
-    private record Answer(long rows, long columns, long bytes) {}
+    /** One that depends on more than the shape. */
+    @FunctionalInterface
+    interface VariantQuery {
+        int query(
+                MemorySegment context,
+                long variant,
+                long rows,
+                long columns,
+                MemorySegment scratchBytes);
+    }
 
-    private final Query query;
+    private record Answer(long variant, long rows, long columns, long bytes) {}
+
+    private final VariantQuery query;
     private final MemorySegment context;
     private final Answer[] recent = new Answer[64];
 
     ScratchSizes(Query query, MemorySegment context) {
+        this((of, variant, rows, columns, bytes) -> query.query(of, rows, columns, bytes), context);
+    }
+
+    ScratchSizes(VariantQuery query, MemorySegment context) {
         this.query = query;
         this.context = context;
     }
 
     /** The bytes for a shape that the operation accepts. */
     long bytes(long rows, long columns) {
-        int slot = (int) ((rows * 0x9e3779b97f4a7c15L ^ columns * 0xc2b2ae3d27d4eb4fL) >>> 58);
+        return bytes(0, rows, columns);
+    }
+
+    /** The same for a variant, whose number is the caller's. */
+    long bytes(long variant, long rows, long columns) {
+        int slot =
+                (int)
+                        ((rows * 0x9e3779b97f4a7c15L
+                                        ^ columns * 0xc2b2ae3d27d4eb4fL
+                                        ^ variant * 0x165667b19e3779f9L)
+                                >>> 58);
         Answer answer = recent[slot];
-        if (answer == null || answer.rows != rows || answer.columns != columns) {
-            answer = new Answer(rows, columns, ask(rows, columns));
+        if (answer == null
+                || answer.rows != rows
+                || answer.columns != columns
+                || answer.variant != variant) {
+            answer = new Answer(variant, rows, columns, ask(variant, rows, columns));
             recent[slot] = answer;
         }
         return answer.bytes;
     }
 
-    private long ask(long rows, long columns) {
+    private long ask(long variant, long rows, long columns) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
-            int status = query.query(context, rows, columns, result);
+            int status = query.query(context, variant, rows, columns, result);
             NativeStatus.requireOk(
                     status, "no scratch size for " + rows + " rows of " + columns + " columns");
             return result.get(ValueLayout.JAVA_LONG, 0);

@@ -7,10 +7,11 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
- * One entry point of the gradients, residual, head or weight operations, with its tensors by name,
- * for tests that do the same with all of them.
+ * One entry point of the gradients, residual, head or weight operations, or of the activations,
+ * with its tensors by name, for tests that do the same with all of them.
  *
  * @param name of the method
  * @param slots the tensors in the order of the checks
@@ -24,15 +25,16 @@ record Entry(String name, List<Slot> slots, Consumer<Map<String, Tensor>> run) {
         PARAMETER,
         SAVED,
         STATISTIC,
-        GRADIENT
+        GRADIENT,
+        COEFFICIENTS
     }
 
     /**
      * One tensor.
      *
      * @param name as messages call it
-     * @param shape of columns (C), rows (R), and heads (H: 3 query heads, K: 2 of keys or values,
-     *     A: all 7)
+     * @param shape of columns (C), twice the columns (D), 32-bit halves of a mask of the columns
+     *     (M), rows (R), heads (H: 3 query heads, K: 2 of keys or values, A: all 7), and digits
      * @param mayBe the tensors that it may be as an output
      */
     record Slot(String name, Use use, String shape, boolean optional, Set<String> mayBe) {
@@ -45,7 +47,10 @@ record Entry(String name, List<Slot> slots, Consumer<Map<String, Tensor>> run) {
                                         case 'C' -> columns;
                                         case 'H' -> 3;
                                         case 'K' -> 2;
-                                        default -> 7;
+                                        case 'A' -> 7;
+                                        case 'D' -> 2 * columns;
+                                        case 'M' -> 2 * BitMask.words(columns);
+                                        default -> c - '0';
                                     })
                     .toArray();
         }
@@ -62,6 +67,11 @@ record Entry(String name, List<Slot> slots, Consumer<Map<String, Tensor>> run) {
             return isData() ? data : use == Use.PARAMETER ? parameters : DType.F32;
         }
 
+        /** Whether it is bits, which have no type. */
+        boolean isMask() {
+            return name.equals("mask");
+        }
+
         @Override
         public String toString() {
             return name;
@@ -73,19 +83,19 @@ record Entry(String name, List<Slot> slots, Consumer<Map<String, Tensor>> run) {
         return name;
     }
 
-    private static Slot input(String name) {
+    static Slot input(String name) {
         return new Slot(name, Use.INPUT, "RC", false, Set.of());
     }
 
-    private static Slot optional(String name) {
+    static Slot optional(String name) {
         return new Slot(name, Use.INPUT, "RC", true, Set.of());
     }
 
-    private static Slot output(String name, String... mayBe) {
+    static Slot output(String name, String... mayBe) {
         return new Slot(name, Use.OUTPUT, "RC", false, Set.of(mayBe));
     }
 
-    private static Slot optionalOutput(String name, String... mayBe) {
+    static Slot optionalOutput(String name, String... mayBe) {
         return new Slot(name, Use.OUTPUT, "RC", true, Set.of(mayBe));
     }
 
@@ -129,6 +139,11 @@ record Entry(String name, List<Slot> slots, Consumer<Map<String, Tensor>> run) {
 
     static final NormOptions OPTIONS = NormOptions.eps(1e-5f);
     static final ResidualOptions LAYER = ResidualOptions.layer(1e-5f).withAlpha(0.5f);
+
+    /** Those of all families. */
+    static List<Entry> ofAllFamilies() {
+        return Stream.concat(all().stream(), ActivationEntries.all().stream()).toList();
+    }
 
     static List<Entry> all() {
         return List.of(

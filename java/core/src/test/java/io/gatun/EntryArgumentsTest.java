@@ -36,7 +36,7 @@ class EntryArgumentsTest {
                 .flatMap(cpu -> Stream.of(true, false).map(onHeap -> List.of(cpu, onHeap)))
                 .flatMap(
                         where ->
-                                Entry.all().stream()
+                                Entry.ofAllFamilies().stream()
                                         .map(
                                                 entry ->
                                                         Arguments.of(
@@ -85,7 +85,7 @@ class EntryArgumentsTest {
                         entry,
                         with(all, slot, null),
                         NullPointerException.class,
-                        slot + ": expected a Tensor, but it is null");
+                        slot + ": expected a ");
             }
         }
     }
@@ -97,7 +97,8 @@ class EntryArgumentsTest {
         for (Slot slot : entry.slots()) {
             long[] shape = slot.shape(ROWS, COLUMNS);
             String expected = slot + ": expected ";
-            if (!slot.equals(entry.slots().getFirst()) || entry.isOfWeights()) {
+            boolean first = slot.equals(entry.slots().getFirst());
+            if (!slot.isMask() && (!first || entry.isOfWeights())) {
                 assertThrown(
                         at,
                         entry,
@@ -108,7 +109,8 @@ class EntryArgumentsTest {
             long[] wider = shape.clone();
             wider[shape.length - 1]++;
             Tensor wide = at.f32(wider);
-            if (!slot.equals(entry.slots().getFirst())) {
+            // There may be more coefficients, and a mask with more words has other columns.
+            if (!first && slot.use() != Use.COEFFICIENTS && !slot.isMask()) {
                 assertThrown(
                         at, entry, with(all, slot, wide), IllegalArgumentException.class, expected);
             }
@@ -331,8 +333,8 @@ class EntryArgumentsTest {
         entry.run().accept(all);
         for (Slot slot : entry.slots()) {
             if (slot.use() == Use.GRADIENT) {
-                assertArrayEquals(
-                        new float[(int) COLUMNS], values(all.get(slot.name())), slot.name());
+                float[] sums = values(all.get(slot.name()));
+                assertArrayEquals(new float[sums.length], sums, slot.name());
             }
         }
     }

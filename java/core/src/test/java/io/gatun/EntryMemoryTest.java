@@ -38,7 +38,7 @@ class EntryMemoryTest {
     }
 
     static List<Entry> entries() {
-        return Entry.all();
+        return Entry.ofAllFamilies();
     }
 
     private static float[] noise(Slot slot, int count) {

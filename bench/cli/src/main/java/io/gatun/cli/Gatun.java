@@ -15,7 +15,7 @@ import picocli.CommandLine.ScopeType;
 @Command(
         name = "gatun",
         description =
-                "Native numeric kernels for the JVM: looks at this machine, checks, runs and times them.",
+                "Native numeric kernels for the JVM: looks at this machine, checks, runs, times and draws them.",
         subcommands = {DoctorCommand.class, CheckCommand.class, BenchCommand.class},
         mixinStandardHelpOptions = true,
         versionProvider = Gatun.Version.class,
@@ -52,6 +52,7 @@ public final class Gatun implements Runnable {
         Gatun gatun = new Gatun();
         CommandLine commandLine = new CommandLine(gatun);
         commandLine.addSubcommand("run", RunCommand.commandLine());
+        commandLine.addSubcommand("plot", PlotCommand.commandLine());
         commandLine.setCaseInsensitiveEnumValuesAllowed(true);
         commandLine.setUsageHelpAutoWidth(true);
         commandLine.setParameterExceptionHandler(

@@ -72,9 +72,8 @@ final class RunCommand implements Callable<Integer> {
                                     (role.isInput() ? "Reads " : "Writes ")
                                             + operand.name()
                                             + ": "
-                                            + operand.description()
-                                            + " "
-                                            + shape(operand))
+                                            + (operand.description() + " " + shape(operand))
+                                                    .strip())
                             .build());
         }
         for (Setting setting : operation.settings()) {
@@ -147,6 +146,7 @@ final class RunCommand implements Callable<Integer> {
             case ROWS -> "[rows].";
             case HEADS -> "[tokens, heads, columns].";
             case TOKENS_AND_HEADS -> "[tokens, heads of all].";
+            case OWN -> "";
         };
     }
 
@@ -298,7 +298,7 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /** The shape of an operand, given those of the inputs. */
-    private static long[] shape(Operand operand, long[] full, Map<String, long[]> inputs) {
+    private long[] shape(Operand operand, long[] full, Map<String, long[]> inputs) {
         return switch (operand.extent()) {
             case FULL -> full;
             case COLUMNS -> new long[] {full[full.length - 1]};
@@ -311,6 +311,10 @@ final class RunCommand implements Callable<Integer> {
                 long all = heads + (keys == null ? 0 : 2 * keys[keys.length - 2]);
                 yield new long[] {product(full, full.length - 2), all};
             }
+            case OWN ->
+                    operand.role().isInput()
+                            ? inputs.get(operand.name())
+                            : operation.shape(operand, inputs);
         };
     }
 
@@ -318,9 +322,9 @@ final class RunCommand implements Callable<Integer> {
         return Arrays.stream(shape, 0, dimensions).reduce(1, (a, b) -> a * b);
     }
 
-    private static void requireShape(Operand operand, Path file, long[] shape, long[] full) {
-        if (operand.extent() == Operand.Extent.HEADS) {
-            // The operation itself says what it expects of heads.
+    private void requireShape(Operand operand, Path file, long[] shape, long[] full) {
+        if (operand.extent() == Operand.Extent.HEADS || operand.extent() == Operand.Extent.OWN) {
+            // The operation itself says what it expects of heads, and of shapes of its own.
             return;
         }
         long[] expected = shape(operand, full, Map.of());

@@ -129,8 +129,8 @@ final class CommandsTest {
             for (Operand operand : operation.operands()) {
                 long[] shape = shape(operand);
                 if (!operand.role().isInput()) {
+                    boolean main = operand.equals(firstOutput(operation));
                     outputs.add(operand);
-                    boolean main = operand.role() == Operand.Role.OUTPUT;
                     String option = "--" + operand.name().replace('_', '-');
                     arguments.add(
                             main ? "--out" : option.endsWith("-out") ? option : option + "-out");
@@ -160,6 +160,25 @@ final class CommandsTest {
         }
     }
 
+    private static Operand firstOutput(Operation operation) {
+        return operation.operands().stream()
+                .filter(operand -> operand.role() == Operand.Role.OUTPUT)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    /** Coefficients of order 1 and of one group; scales of that order; gates of two heads. */
+    private static long[] ownShape(Operand operand) {
+        return switch (operand.name()) {
+            case "coefficients", "dcoefficients", "numerator", "dnumerator" ->
+                    operand.name().endsWith("s") ? new long[] {2} : new long[] {1, 2};
+            case "denominator", "ddenominator" -> new long[] {1, 1};
+            case "rho" -> new long[] {2, 1};
+            case "gate", "dgate" -> new long[] {2, 2};
+            default -> throw new AssertionError(operand.name());
+        };
+    }
+
     private static long[] shape(Operand operand) {
         boolean queries = operand.name().matches("d?q(_out)?");
         return switch (operand.extent()) {
@@ -168,6 +187,7 @@ final class CommandsTest {
             case ROWS -> new long[] {2};
             case HEADS -> new long[] {2, queries ? 4 : 2, 3};
             case TOKENS_AND_HEADS -> new long[] {2, 8};
+            case OWN -> ownShape(operand);
         };
     }
 

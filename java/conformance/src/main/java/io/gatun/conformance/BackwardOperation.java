@@ -43,7 +43,7 @@ abstract class BackwardOperation extends PlannedOperation {
     }
 
     /** Gradients of parameters are float32 whatever the type of the data, which bounds are for. */
-    private static double boundOf(Operand output, double bound) {
+    double boundOf(Operand output, double bound) {
         return output.storage() == Operand.Storage.DATA
                 ? bound
                 : Math.max(bound, ErrorMeasure.INTERMEDIATE_UNITS);

@@ -135,9 +135,36 @@ record Call(
         return stored;
     }
 
+    /** The shape of an operand of extent OWN. */
+    private long[] ownShape(Operand operand) {
+        if (operand.role().isInput()) {
+            return operation.ownShape(operand, rows, columns, settings);
+        }
+        Map<String, long[]> shapes = new HashMap<>();
+        for (Operand input : operation.operands()) {
+            if (input.role().isInput()) {
+                shapes.put(input.name(), shapeOf(input));
+            }
+        }
+        return operation.shape(operand, shapes);
+    }
+
+    private long[] shapeOf(Operand operand) {
+        return switch (operand.extent()) {
+            case FULL -> new long[] {rows, columns};
+            case HEADS -> new long[] {rows, headsOf(operand), columns};
+            case OWN -> ownShape(operand);
+            case COLUMNS, ROWS, TOKENS_AND_HEADS -> new long[] {columnsOf(operand)};
+        };
+    }
+
     /** 1 for a vector. */
     int rowsOf(Operand operand) {
         return switch (operand.extent()) {
+            case OWN -> {
+                long[] shape = ownShape(operand);
+                yield shape.length == 1 ? 1 : (int) shape[0];
+            }
             case FULL, HEADS -> rows;
             case COLUMNS, ROWS, TOKENS_AND_HEADS -> 1;
         };
@@ -150,6 +177,10 @@ record Call(
             case ROWS -> rows;
             case HEADS -> headsOf(operand) * columns;
             case TOKENS_AND_HEADS -> rows * operation.heads(operand);
+            case OWN -> {
+                long[] shape = ownShape(operand);
+                yield (int) shape[shape.length - 1];
+            }
         };
     }
 
@@ -180,11 +211,7 @@ record Call(
                 rowsOf(operand),
                 width,
                 vector ? width : width + padding,
-                switch (operand.extent()) {
-                    case FULL -> new long[] {rows, columns};
-                    case HEADS -> new long[] {rows, headsOf(operand), columns};
-                    default -> new long[] {width};
-                });
+                shapeOf(operand));
     }
 
     /** The output that may be computed in place, and whose error is reported. */

@@ -48,7 +48,9 @@ public record Operand(
         /** {@code [tokens, heads, columns]} with any number of heads. */
         HEADS,
         /** {@code [tokens, heads]} with the heads of all inputs. */
-        TOKENS_AND_HEADS
+        TOKENS_AND_HEADS,
+        /** One of its own, without gaps, which {@link Operation#shape} gives for outputs. */
+        OWN
     }
 
     /** The data type relative to that of the operation. */
@@ -84,6 +86,17 @@ public record Operand(
     static Operand optionalOutput(String name, String description) {
         return new Operand(
                 name, Role.OPTIONAL_OUTPUT, Extent.FULL, Storage.DATA, description, null);
+    }
+
+    /** Float32 numbers in a shape of their own that are read. */
+    static Operand coefficients(String name, String description) {
+        return new Operand(name, Role.INPUT, Extent.OWN, Storage.STATISTIC, description, null);
+    }
+
+    /** Float32 numbers in a shape of their own that are written. */
+    static Operand ownOutput(String name, String description) {
+        return new Operand(
+                name, Role.OPTIONAL_OUTPUT, Extent.OWN, Storage.STATISTIC, description, null);
     }
 
     /** A float32 number of each row that is written. */

@@ -22,7 +22,30 @@ public final class Operations {
                     new HeadNorm.Forward(),
                     new HeadNorm.Backward(),
                     new WeightOperation.ZeroMean(),
-                    new WeightOperation.Fold());
+                    new WeightOperation.Fold(),
+                    new ActivationForward(),
+                    new ActivationBackward(),
+                    new ActivationOutputBackward(),
+                    new GatedForward(),
+                    new GatedBackward(),
+                    new HeadGate.Forward(),
+                    new HeadGate.Backward(),
+                    new ActivationMask.Forward(),
+                    new ActivationMask.Backward(),
+                    new AlphaDropoutOperation.Forward(),
+                    new AlphaDropoutOperation.Backward(),
+                    new PolynomialForward(true),
+                    new PolynomialBackward(true),
+                    new PolynomialForward(false),
+                    new PolynomialBackward(false),
+                    new PolyNormForward(false),
+                    new PolyNormBackward(false),
+                    new PolyNormForward(true),
+                    new PolyNormBackward(true),
+                    new RationalForward(),
+                    new RationalBackward(),
+                    new SparsityMask.ByThreshold(),
+                    new SparsityMask.TopK());
 
     private Operations() {}
 

@@ -101,6 +101,20 @@ record Recipe(
                 boundFactor);
     }
 
+    /** With settings that only the suite has. */
+    Recipe withSettings(Settings other) {
+        return new Recipe(
+                name,
+                inputs,
+                other,
+                parametersInDataType,
+                outputs,
+                memory,
+                places,
+                derived,
+                boundFactor);
+    }
+
     Recipe with(String setting, Object value) {
         return new Recipe(
                 name,

@@ -9,8 +9,8 @@ import java.util.stream.Collectors;
  * One scalar argument of an operation.
  *
  * @param name the name with hyphens, as on a command line: {@code eps-mode}
- * @param defaultValue the value where none is given: a {@link Float}, a {@link Long} or an enum
- *     constant
+ * @param defaultValue the value where none is given: a {@link Float}, a {@link Long}, a {@link
+ *     Boolean} or an enum constant
  * @param description one line for {@code --help}
  */
 public record Setting(String name, Object defaultValue, String description) {
@@ -18,22 +18,24 @@ public record Setting(String name, Object defaultValue, String description) {
     public Setting {
         if (!(defaultValue instanceof Float
                 || defaultValue instanceof Long
+                || defaultValue instanceof Boolean
                 || defaultValue instanceof Enum<?>)) {
             throw new IllegalArgumentException(
-                    "defaultValue: expected a Float, a Long or an enum constant");
+                    "defaultValue: expected a Float, a Long, a Boolean or an enum constant");
         }
     }
 
     /**
      * The values that a text may have, for {@code --help}.
      *
-     * @return {@code NUMBER}, {@code COUNT}, or the constants in lower case with hyphens, joined by
-     *     bars
+     * @return {@code NUMBER}, {@code COUNT}, {@code true|false}, or the constants in lower case
+     *     with hyphens, joined by bars
      */
     public String syntax() {
         return switch (defaultValue) {
             case Float f -> "NUMBER";
             case Long l -> "COUNT";
+            case Boolean b -> "true|false";
             default -> constants("|");
         };
     }
@@ -64,7 +66,14 @@ public record Setting(String name, Object defaultValue, String description) {
                             + "'",
                     e);
         }
-        for (Object constant : defaultValue.getClass().getEnumConstants()) {
+        if (defaultValue instanceof Boolean) {
+            if (text.equals("true") || text.equals("false")) {
+                return Boolean.valueOf(text);
+            }
+            throw new IllegalArgumentException(
+                    name + ": expected true or false, but it is '" + text + "'");
+        }
+        for (Object constant : ((Enum<?>) defaultValue).getDeclaringClass().getEnumConstants()) {
             if (label(constant).equals(text)) {
                 return constant;
             }

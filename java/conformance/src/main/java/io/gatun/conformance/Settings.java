@@ -70,6 +70,16 @@ public final class Settings {
     }
 
     /**
+     * A switch.
+     *
+     * @param name the name of the setting
+     * @return its value
+     */
+    public boolean flag(String name) {
+        return (Boolean) get(name);
+    }
+
+    /**
      * A choice.
      *
      * @param name the name of the setting

@@ -104,6 +104,15 @@ interface Values {
         };
     }
 
+    /** These numbers in turn. */
+    static Values cycle(float... numbers) {
+        return (values, rows, columns, random) -> {
+            for (int i = 0; i < values.length; i++) {
+                values[i] = numbers[i % numbers.length];
+            }
+        };
+    }
+
     static Values constant(double value) {
         return (values, rows, columns, random) -> Arrays.fill(values, (float) value);
     }
