@@ -3,6 +3,8 @@
 #ifndef GATUN_ACTIVATION_TASKS_H
 #define GATUN_ACTIVATION_TASKS_H
 
+#include <limits.h>
+
 #include "../core/context.h"
 #include "../norm/norm_checks.h"
 #include "../norm/norm_tasks.h"

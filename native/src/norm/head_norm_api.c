@@ -14,7 +14,7 @@
 typedef struct {
     extents extents;
     struct {
-        long long stride, width; /* bytes, of the tokens of a tensor; stride 0 where the extent is in one piece */
+        row_extent rows; /* the tokens of a tensor */
         int own;
     } pieces[sizeof((extents *)0)->all / sizeof(extent)];
 } head_operands;
@@ -22,7 +22,7 @@ typedef struct {
 /* Adds a [columns] or [rows, columns] operand with equal stride; nothing where it is NULL. */
 static int add_whole(head_operands *o, const char *name, const void *p, long long rows, long long columns,
                      long long bytes, message_buffer to) {
-    o->pieces[o->extents.count].stride = 0;
+    o->pieces[o->extents.count].rows = (row_extent){0, 0};
     o->pieces[o->extents.count].own = -1;
     return add_operand(&o->extents, name, p, false, rows, columns, columns, bytes, to);
 }
@@ -33,32 +33,18 @@ static int add_tokens(head_operands *o, const char *name, const void *p, long lo
     const int added = o->extents.count;
     int status = add_operand(&o->extents, name, p, true, tokens, width, stride, element_bytes(dtype), to);
     if (!status) {
-        o->pieces[added].stride = tokens > 1 ? stride * element_bytes(dtype) : 0;
-        o->pieces[added].width = width * element_bytes(dtype);
+        o->pieces[added].rows = row_extent_of(tokens, width, stride, element_bytes(dtype));
         o->pieces[added].own = own;
     }
     return status;
 }
 
-static bool overlap(const head_operands *o, int a, int b) {
-    const extent *e = &o->extents.all[a], *f = &o->extents.all[b];
-    if (e->begin >= f->end || f->begin >= e->end) {
-        return false;
-    }
-    if (o->pieces[a].stride == 0 || o->pieces[a].stride != o->pieces[b].stride) {
-        return true;
-    }
-    /* Tokens of f begin this far behind those of e. */
-    const uintptr_t stride = (uintptr_t)o->pieces[a].stride;
-    const uintptr_t behind =
-        f->begin >= e->begin ? (f->begin - e->begin) % stride : (stride - (e->begin - f->begin) % stride) % stride;
-    return behind < (uintptr_t)o->pieces[a].width || behind > stride - (uintptr_t)o->pieces[b].width;
-}
-
 static int check_head_overlaps(const head_operands *o, int inputs, message_buffer to) {
     for (int output = inputs; output < o->extents.count; output++) {
         for (int other = 0; other < output; other++) {
-            if (other != o->pieces[output].own && overlap(o, output, other)) {
+            if (other != o->pieces[output].own &&
+                rows_overlap(&o->extents.all[output], o->pieces[output].rows, &o->extents.all[other],
+                             o->pieces[other].rows)) {
                 return REJECT(to, "%s: overlaps %s", o->extents.all[output].name, o->extents.all[other].name);
             }
         }
@@ -348,7 +334,7 @@ static int check_gradient_memory(const head_gradient_arguments *a, const head_gr
     if (sums && !gradient_scratch_bytes(job->tokens, a->head_columns, &needed)) {
         return REJECT(to, "head_columns: sums of %lld columns are more than memory can hold", a->head_columns);
     }
-    o.pieces[o.extents.count].stride = 0;
+    o.pieces[o.extents.count].rows = (row_extent){0, 0};
     o.pieces[o.extents.count].own = -1;
     if ((status = add_scratch(&o.extents, scratch, scratch_bytes, needed, 64, to))) {
         return status;

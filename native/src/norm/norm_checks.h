@@ -83,6 +83,30 @@ static inline int check_overlaps(const extents *operands, int inputs, const allo
     return GATUN_OK;
 }
 
+/* The rows of an argument in bytes: from one to the next, 0 where it is in one piece, and of one. */
+typedef struct {
+    long long stride, width;
+} row_extent;
+
+static inline row_extent row_extent_of(long long rows, long long columns, long long stride, long long bytes) {
+    return (row_extent){rows > 1 ? stride * bytes : 0, columns * bytes};
+}
+
+/* Arguments whose rows have the same distance are compared row by row: parts of one tensor do not overlap. */
+static inline bool rows_overlap(const extent *e, row_extent of_e, const extent *f, row_extent of_f) {
+    if (e->begin >= f->end || f->begin >= e->end) {
+        return false;
+    }
+    if (of_e.stride == 0 || of_e.stride != of_f.stride) {
+        return true;
+    }
+    /* Rows of f begin this far behind those of e. */
+    const uintptr_t stride = (uintptr_t)of_e.stride;
+    const uintptr_t behind =
+        f->begin >= e->begin ? (f->begin - e->begin) % stride : (stride - (e->begin - f->begin) % stride) % stride;
+    return behind < (uintptr_t)of_e.width || behind > stride - (uintptr_t)of_f.width;
+}
+
 static inline int check_sizes(long long rows, long long columns, message_buffer to) {
     if (rows < 0) {
         return REJECT(to, "rows: expected at least 0, but it is %lld", rows);

@@ -256,6 +256,21 @@ GATUN_INLINE vi vi_shift_left(vi v, const int bits) {
 GATUN_INLINE vi vi_shift_right(vi v, const int bits) {
     return _mm256_srai_epi32(v, bits);
 }
+GATUN_INLINE vi vi_load(const uint32_t *p) {
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+GATUN_INLINE vi vi_xor(vi a, vi b) {
+    return _mm256_xor_si256(a, b);
+}
+GATUN_INLINE vm vi_less(vi a, vi b) {
+    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(b, a));
+}
+GATUN_INLINE void vi_multiply(vi a, vi b, vi *low, vi *high) {
+    __m256i even = _mm256_mul_epu32(a, b);
+    __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
+    *low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+    *high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+}
 GATUN_INLINE vi vf_bits(vf v) {
     return _mm256_castps_si256(v);
 }

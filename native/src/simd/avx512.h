@@ -229,6 +229,21 @@ GATUN_INLINE vi vi_shift_left(vi v, const int bits) {
 GATUN_INLINE vi vi_shift_right(vi v, const int bits) {
     return _mm512_srai_epi32(v, (unsigned)bits);
 }
+GATUN_INLINE vi vi_load(const uint32_t *p) {
+    return _mm512_loadu_si512(p);
+}
+GATUN_INLINE vi vi_xor(vi a, vi b) {
+    return _mm512_xor_si512(a, b);
+}
+GATUN_INLINE vm vi_less(vi a, vi b) {
+    return _mm512_cmplt_epi32_mask(a, b);
+}
+GATUN_INLINE void vi_multiply(vi a, vi b, vi *low, vi *high) {
+    __m512i even = _mm512_mul_epu32(a, b);
+    __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
+    *low = _mm512_mask_mov_epi32(even, 0xaaaa, _mm512_slli_epi64(odd, 32));
+    *high = _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), 0xaaaa, odd);
+}
 GATUN_INLINE vi vf_bits(vf v) {
     return _mm512_castps_si512(v);
 }

@@ -275,6 +275,22 @@ GATUN_INLINE vi vi_shift_left(vi v, const int bits) {
 GATUN_INLINE vi vi_shift_right(vi v, const int bits) {
     return vshlq_s32(v, vdupq_n_s32(-bits));
 }
+GATUN_INLINE vi vi_load(const uint32_t *p) {
+    return vreinterpretq_s32_u32(vld1q_u32(p));
+}
+GATUN_INLINE vi vi_xor(vi a, vi b) {
+    return veorq_s32(a, b);
+}
+GATUN_INLINE vm vi_less(vi a, vi b) {
+    return vcltq_s32(a, b);
+}
+GATUN_INLINE void vi_multiply(vi a, vi b, vi *low, vi *high) {
+    uint32x4_t x = vreinterpretq_u32_s32(a), y = vreinterpretq_u32_s32(b);
+    int32x4_t first = vreinterpretq_s32_u64(vmull_u32(vget_low_u32(x), vget_low_u32(y)));
+    int32x4_t second = vreinterpretq_s32_u64(vmull_high_u32(x, y));
+    *low = vuzp1q_s32(first, second);
+    *high = vuzp2q_s32(first, second);
+}
 GATUN_INLINE vi vf_bits(vf v) {
     return vreinterpretq_s32_f32(v);
 }

@@ -207,6 +207,20 @@ GATUN_INLINE vi vi_shift_left(vi v, const int bits) {
 GATUN_INLINE vi vi_shift_right(vi v, const int bits) {
     return (vi)((int32_t)v >> bits);
 }
+GATUN_INLINE vi vi_load(const uint32_t *p) {
+    return *p;
+}
+GATUN_INLINE vi vi_xor(vi a, vi b) {
+    return a ^ b;
+}
+GATUN_INLINE vm vi_less(vi a, vi b) {
+    return (int32_t)a < (int32_t)b;
+}
+GATUN_INLINE void vi_multiply(vi a, vi b, vi *low, vi *high) {
+    const uint64_t product = (uint64_t)a * b;
+    *low = (vi)product;
+    *high = (vi)(product >> 32);
+}
 GATUN_INLINE vi vf_bits(vf v) {
     return float_bits(v);
 }

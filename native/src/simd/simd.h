@@ -22,7 +22,6 @@
  *   vf_round_number_bf16(v)                  vf_round_bf16 of what is no NaN
  *   vf_round_bf16(v)  vf_round_f16(v)        rounded to the 16-bit type and widened again
  *   vf_add vf_sub vf_mul vf_div              lane-wise
- *   vf_abs(v)                                without the sign
  *   vf_fma(a, b, c)                          a * b + c: fused where the level has it, two roundings in scalar
  *   vf_fused(a, b, c)                        a * b + c rounded once at every level: where precision hangs on it
  *   vf_min(a, b)  vf_max(a, b)               the lesser, the greater one; b where b is NaN, and unspecified where only a
@@ -52,9 +51,11 @@
  *
  * `vi` is a vector of VF_LANES integers of 32 bits, lane by lane the companion of a vf; overflow wraps:
  *
- *   vi_set(s)  vi_add  vi_sub  vi_max        lane-wise
+ *   vi_set(s)  vi_load(p)                    as for vf
+ *   vi_add  vi_sub  vi_max  vi_xor           lane-wise
+ *   vi_multiply(a, b, &low, &high)           the halves of the products, without signs
  *   vi_shift_left(v, n)  vi_shift_right(v, n)  by a constant; to the right the sign moves in
- *   vi_negative(v)                           the mask of the negative lanes
+ *   vi_negative(v)  vi_less(a, b)            masks: of the negative lanes; where a < b
  *   vf_bits(v)  vf_from_bits(v)              the same bits as the other type
  *
  * `vd` is a vector of VF_LANES doubles, lane by lane the companion of a vf:

@@ -85,6 +85,11 @@ GATUN_INLINE vf vf_scale(vf v, vf exponent) {
     return vf_mul(vf_mul(v, scales.half), scales.rest);
 }
 
+/* 2^n as a normal number, |n| <= 126. */
+GATUN_INLINE vf vf_two_to(vf exponent) {
+    return vf_from_bits(vi_shift_left(vi_add(vf_bits(exponent), vi_set(127)), 23));
+}
+
 /* v * 2^n for a normal v whose product is normal: n is added to the exponent. */
 GATUN_INLINE vf vf_scale_normal(vf v, vf exponent) {
     return vf_from_bits(vi_add(vf_bits(v), vi_shift_left(vf_bits(exponent), 23)));
@@ -99,9 +104,10 @@ GATUN_INLINE vf vf_exp(vf x) {
     return vf_scale(e.significand, e.exponent);
 }
 
-/* 2^n * (expm1(r) + (1 - 2^-n)); the sum is exact or benign, and 0 - expm1(r) alone - for n = 0. */
+/* 2^n * (expm1(r) + (1 - 2^-n)), which is expm1(r) alone for n = 0. From EXPM1_LOWEST down the result is -1. */
+#define EXPM1_LOWEST (-20.0f)
 GATUN_INLINE vf vf_expm1(vf x) {
-    const vf bounded = vf_min(vf_set(EXP_GREATEST), vf_max(vf_set(-20), x));
+    const vf bounded = vf_min(vf_set(EXP_GREATEST), vf_max(vf_set(EXPM1_LOWEST), x));
     const vf_rest e = vf_rest_of(bounded);
     const vi inverse = vi_max(vi_sub(vi_set(127 + 0x4b400000), vf_bits(e.exponent)), vi_set(0));
     const vf minus_one = vf_sub(vf_set(1), vf_from_bits(vi_shift_left(inverse, 23)));
@@ -134,13 +140,16 @@ GATUN_INLINE vf vf_sigmoid(vf x) {
     return vf_div(l.scale, l.denominator);
 }
 
-/* -expm1(-2 a) / (2 + expm1(-2 a)) for a = |x|, with the sign of x; from TANH_GREATEST on it is 1. */
-#define TANH_GREATEST 10.0f
+/* The same for x <= 0. */
+GATUN_INLINE vf vf_expm1_of_negative(vf x) {
+    const vf_rest e = vf_rest_of(vf_max(vf_set(EXPM1_LOWEST), x));
+    const vf power = vf_two_to(e.exponent);
+    return vf_fma(vf_expm1_of_rest(e.rest), power, vf_sub(power, vf_set(1)));
+}
+
+/* -expm1(-2 a) / (2 + expm1(-2 a)) for a = |x|, with the sign of x. */
 GATUN_INLINE vf vf_tanh(vf x) {
-    const vf twice = vf_mul(vf_min(vf_set(TANH_GREATEST), vf_abs(x)), vf_set(-2));
-    const vf_rest e = vf_rest_of(twice);
-    const vf power = vf_from_bits(vi_shift_left(vi_add(vf_bits(e.exponent), vi_set(127)), 23));
-    const vf minus = vf_fma(vf_expm1_of_rest(e.rest), power, vf_sub(power, vf_set(1)));
+    const vf minus = vf_expm1_of_negative(vf_mul(vf_abs(x), vf_set(-2)));
     return vf_xor_sign(vf_abs(vf_div(minus, vf_add(minus, vf_set(2)))), x);
 }
 
@@ -154,6 +163,14 @@ typedef struct {
     vf argument, numerator, denominator, root;
 } vf_normal;
 
+/* exp(-a^2 / 4), |a| <= NORMAL_GREATEST: what the square loses in rounding goes into the exponent, too. NaN becomes
+ * some number. */
+GATUN_INLINE vf vf_normal_root(vf a) {
+    const vf square = vf_mul(a, a), low = vf_fused(a, a, vf_negate(square));
+    const vf_power e = vf_power_of_sum(vf_mul(square, vf_set(-0.25f)), vf_mul(low, vf_set(-0.25f)));
+    return vf_scale_normal(e.significand, e.exponent);
+}
+
 GATUN_INLINE vf_normal vf_normal_tail(vf magnitude) {
     const vf a = vf_min(vf_set(NORMAL_GREATEST), magnitude);
     vf p = vf_fma(vf_set(0x1.102e12p-8f), a, vf_set(0x1.4ee4c0p-5f));
@@ -165,9 +182,7 @@ GATUN_INLINE vf_normal vf_normal_tail(vf magnitude) {
     p = vf_fma(p, a, vf_set(0.5f));
     q = vf_fma(q, a, vf_set(0x1.ad2bb0p+0f));
     q = vf_fma(q, a, vf_set(1));
-    const vf square = vf_mul(a, a), low = vf_fused(a, a, vf_negate(square));
-    const vf_power e = vf_power_of_sum(vf_mul(square, vf_set(-0.25f)), vf_mul(low, vf_set(-0.25f)));
-    return (vf_normal){a, p, q, vf_scale_normal(e.significand, e.exponent)};
+    return (vf_normal){a, p, q, vf_normal_root(a)};
 }
 
 /* Beyond this magnitude angles are reduced one by one. */

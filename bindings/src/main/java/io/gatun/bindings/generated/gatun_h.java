@@ -40,6 +40,33 @@ public class gatun_h extends gatun_h$shared {
     public static int GATUN_BACKWARD_PIECE_ROWS() {
         return GATUN_BACKWARD_PIECE_ROWS;
     }
+    private static final int GATUN_BACKWARD_PIECE_ELEMENTS = (int)4096L;
+    /**
+     * {@snippet lang=c :
+     * #define GATUN_BACKWARD_PIECE_ELEMENTS 4096
+     * }
+     */
+    public static int GATUN_BACKWARD_PIECE_ELEMENTS() {
+        return GATUN_BACKWARD_PIECE_ELEMENTS;
+    }
+    private static final int GATUN_POLYNOMIAL_MAX_ORDER = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define GATUN_POLYNOMIAL_MAX_ORDER 8
+     * }
+     */
+    public static int GATUN_POLYNOMIAL_MAX_ORDER() {
+        return GATUN_POLYNOMIAL_MAX_ORDER;
+    }
+    private static final int GATUN_POLY_NORM_MAX_ORDER = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define GATUN_POLY_NORM_MAX_ORDER 4
+     * }
+     */
+    public static int GATUN_POLY_NORM_MAX_ORDER() {
+        return GATUN_POLY_NORM_MAX_ORDER;
+    }
     private static final int GATUN_OK = (int)0L;
     /**
      * {@snippet lang=c :
@@ -1095,6 +1122,1007 @@ public class gatun_h extends gatun_h$shared {
                 traceDowncall("gatun_free", context, memory, bytes);
             }
             return (int)mh$.invokeExact(context, memory, bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+    private static final int GATUN_RELU = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_RELU = 0
+     * }
+     */
+    public static int GATUN_RELU() {
+        return GATUN_RELU;
+    }
+    private static final int GATUN_RELU6 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_RELU6 = 1
+     * }
+     */
+    public static int GATUN_RELU6() {
+        return GATUN_RELU6;
+    }
+    private static final int GATUN_SQUARED_RELU = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_SQUARED_RELU = 2
+     * }
+     */
+    public static int GATUN_SQUARED_RELU() {
+        return GATUN_SQUARED_RELU;
+    }
+    private static final int GATUN_CLIP = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_CLIP = 3
+     * }
+     */
+    public static int GATUN_CLIP() {
+        return GATUN_CLIP;
+    }
+    private static final int GATUN_HARD_SIGMOID = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_HARD_SIGMOID = 4
+     * }
+     */
+    public static int GATUN_HARD_SIGMOID() {
+        return GATUN_HARD_SIGMOID;
+    }
+    private static final int GATUN_HARD_SWISH = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_HARD_SWISH = 5
+     * }
+     */
+    public static int GATUN_HARD_SWISH() {
+        return GATUN_HARD_SWISH;
+    }
+    private static final int GATUN_GELU_ERF = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_GELU_ERF = 6
+     * }
+     */
+    public static int GATUN_GELU_ERF() {
+        return GATUN_GELU_ERF;
+    }
+    private static final int GATUN_GELU_TANH = (int)7L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_GELU_TANH = 7
+     * }
+     */
+    public static int GATUN_GELU_TANH() {
+        return GATUN_GELU_TANH;
+    }
+    private static final int GATUN_QUICK_GELU = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_QUICK_GELU = 8
+     * }
+     */
+    public static int GATUN_QUICK_GELU() {
+        return GATUN_QUICK_GELU;
+    }
+    private static final int GATUN_SILU = (int)9L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_SILU = 9
+     * }
+     */
+    public static int GATUN_SILU() {
+        return GATUN_SILU;
+    }
+    private static final int GATUN_SWISH = (int)10L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_SWISH = 10
+     * }
+     */
+    public static int GATUN_SWISH() {
+        return GATUN_SWISH;
+    }
+    private static final int GATUN_SIGMOID = (int)11L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_SIGMOID = 11
+     * }
+     */
+    public static int GATUN_SIGMOID() {
+        return GATUN_SIGMOID;
+    }
+    private static final int GATUN_TANH = (int)12L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_TANH = 12
+     * }
+     */
+    public static int GATUN_TANH() {
+        return GATUN_TANH;
+    }
+    private static final int GATUN_SELU = (int)13L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_SELU = 13
+     * }
+     */
+    public static int GATUN_SELU() {
+        return GATUN_SELU;
+    }
+    private static final int GATUN_CRRELU = (int)14L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_CRRELU = 14
+     * }
+     */
+    public static int GATUN_CRRELU() {
+        return GATUN_CRRELU;
+    }
+    private static final int GATUN_FT_CLIP_ACT = (int)15L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_FT_CLIP_ACT = 15
+     * }
+     */
+    public static int GATUN_FT_CLIP_ACT() {
+        return GATUN_FT_CLIP_ACT;
+    }
+    private static final int GATUN_PRO_ACT = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_PRO_ACT = 16
+     * }
+     */
+    public static int GATUN_PRO_ACT() {
+        return GATUN_PRO_ACT;
+    }
+    private static final int GATUN_SINE = (int)17L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_activation_kind.GATUN_SINE = 17
+     * }
+     */
+    public static int GATUN_SINE() {
+        return GATUN_SINE;
+    }
+
+    private static class gatun_activation {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_activation").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_activation(gatun_context *context, int activation, float first, float second, int nan_to_zero, int dtype, long long rows, long long columns, const void *x, long long x_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_activation$descriptor() {
+        return gatun_activation.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_activation(gatun_context *context, int activation, float first, float second, int nan_to_zero, int dtype, long long rows, long long columns, const void *x, long long x_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_activation$handle() {
+        return gatun_activation.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_activation(gatun_context *context, int activation, float first, float second, int nan_to_zero, int dtype, long long rows, long long columns, const void *x, long long x_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_activation$address() {
+        return gatun_activation.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_activation(gatun_context *context, int activation, float first, float second, int nan_to_zero, int dtype, long long rows, long long columns, const void *x, long long x_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_activation(MemorySegment context, int activation, float first, float second, int nan_to_zero, int dtype, long rows, long columns, MemorySegment x, long x_stride, MemorySegment y, long y_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_activation.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_activation", context, activation, first, second, nan_to_zero, dtype, rows, columns, x, x_stride, y, y_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, activation, first, second, nan_to_zero, dtype, rows, columns, x, x_stride, y, y_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_activation_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_activation_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_activation_backward(gatun_context *context, int activation, float first, float second, int nan_to_zero, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_activation_backward$descriptor() {
+        return gatun_activation_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_activation_backward(gatun_context *context, int activation, float first, float second, int nan_to_zero, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_activation_backward$handle() {
+        return gatun_activation_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_activation_backward(gatun_context *context, int activation, float first, float second, int nan_to_zero, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_activation_backward$address() {
+        return gatun_activation_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_activation_backward(gatun_context *context, int activation, float first, float second, int nan_to_zero, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_activation_backward(MemorySegment context, int activation, float first, float second, int nan_to_zero, int dtype, long rows, long columns, MemorySegment dy, long dy_stride, MemorySegment x, long x_stride, MemorySegment dx, long dx_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_activation_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_activation_backward", context, activation, first, second, nan_to_zero, dtype, rows, columns, dy, dy_stride, x, x_stride, dx, dx_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, activation, first, second, nan_to_zero, dtype, rows, columns, dy, dy_stride, x, x_stride, dx, dx_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_activation_output_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_activation_output_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_activation_output_backward(gatun_context *context, int activation, float first, float second, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *y, long long y_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_activation_output_backward$descriptor() {
+        return gatun_activation_output_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_activation_output_backward(gatun_context *context, int activation, float first, float second, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *y, long long y_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_activation_output_backward$handle() {
+        return gatun_activation_output_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_activation_output_backward(gatun_context *context, int activation, float first, float second, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *y, long long y_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_activation_output_backward$address() {
+        return gatun_activation_output_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_activation_output_backward(gatun_context *context, int activation, float first, float second, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *y, long long y_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_activation_output_backward(MemorySegment context, int activation, float first, float second, int dtype, long rows, long columns, MemorySegment dy, long dy_stride, MemorySegment y, long y_stride, MemorySegment dx, long dx_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_activation_output_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_activation_output_backward", context, activation, first, second, dtype, rows, columns, dy, dy_stride, y, y_stride, dx, dx_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, activation, first, second, dtype, rows, columns, dy, dy_stride, y, y_stride, dx, dx_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+    private static final int GATUN_GATE_SEPARATE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_gate_layout.GATUN_GATE_SEPARATE = 0
+     * }
+     */
+    public static int GATUN_GATE_SEPARATE() {
+        return GATUN_GATE_SEPARATE;
+    }
+    private static final int GATUN_GATE_INTERLEAVED = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_gate_layout.GATUN_GATE_INTERLEAVED = 1
+     * }
+     */
+    public static int GATUN_GATE_INTERLEAVED() {
+        return GATUN_GATE_INTERLEAVED;
+    }
+
+    private static class gatun_gated_activation {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_gated_activation").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_gated_activation(gatun_context *context, int activation, float first, int dtype, int layout, long long rows, long long columns, const void *gate, long long gate_stride, const void *value, long long value_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_gated_activation$descriptor() {
+        return gatun_gated_activation.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_gated_activation(gatun_context *context, int activation, float first, int dtype, int layout, long long rows, long long columns, const void *gate, long long gate_stride, const void *value, long long value_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_gated_activation$handle() {
+        return gatun_gated_activation.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_gated_activation(gatun_context *context, int activation, float first, int dtype, int layout, long long rows, long long columns, const void *gate, long long gate_stride, const void *value, long long value_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_gated_activation$address() {
+        return gatun_gated_activation.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_gated_activation(gatun_context *context, int activation, float first, int dtype, int layout, long long rows, long long columns, const void *gate, long long gate_stride, const void *value, long long value_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_gated_activation(MemorySegment context, int activation, float first, int dtype, int layout, long rows, long columns, MemorySegment gate, long gate_stride, MemorySegment value, long value_stride, MemorySegment y, long y_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_gated_activation.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_gated_activation", context, activation, first, dtype, layout, rows, columns, gate, gate_stride, value, value_stride, y, y_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, activation, first, dtype, layout, rows, columns, gate, gate_stride, value, value_stride, y, y_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_gated_activation_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_gated_activation_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_gated_activation_backward(gatun_context *context, int activation, float first, int dtype, int layout, long long rows, long long columns, const void *dy, long long dy_stride, const void *gate, long long gate_stride, const void *value, long long value_stride, void *dgate, long long dgate_stride, void *dvalue, long long dvalue_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_gated_activation_backward$descriptor() {
+        return gatun_gated_activation_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_gated_activation_backward(gatun_context *context, int activation, float first, int dtype, int layout, long long rows, long long columns, const void *dy, long long dy_stride, const void *gate, long long gate_stride, const void *value, long long value_stride, void *dgate, long long dgate_stride, void *dvalue, long long dvalue_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_gated_activation_backward$handle() {
+        return gatun_gated_activation_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_gated_activation_backward(gatun_context *context, int activation, float first, int dtype, int layout, long long rows, long long columns, const void *dy, long long dy_stride, const void *gate, long long gate_stride, const void *value, long long value_stride, void *dgate, long long dgate_stride, void *dvalue, long long dvalue_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_gated_activation_backward$address() {
+        return gatun_gated_activation_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_gated_activation_backward(gatun_context *context, int activation, float first, int dtype, int layout, long long rows, long long columns, const void *dy, long long dy_stride, const void *gate, long long gate_stride, const void *value, long long value_stride, void *dgate, long long dgate_stride, void *dvalue, long long dvalue_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_gated_activation_backward(MemorySegment context, int activation, float first, int dtype, int layout, long rows, long columns, MemorySegment dy, long dy_stride, MemorySegment gate, long gate_stride, MemorySegment value, long value_stride, MemorySegment dgate, long dgate_stride, MemorySegment dvalue, long dvalue_stride, MemorySegment y, long y_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_gated_activation_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_gated_activation_backward", context, activation, first, dtype, layout, rows, columns, dy, dy_stride, gate, gate_stride, value, value_stride, dgate, dgate_stride, dvalue, dvalue_stride, y, y_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, activation, first, dtype, layout, rows, columns, dy, dy_stride, gate, gate_stride, value, value_stride, dgate, dgate_stride, dvalue, dvalue_stride, y, y_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_head_gate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_head_gate").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_head_gate(gatun_context *context, int dtype, long long tokens, long long heads, long long columns, const void *gate, long long gate_stride, const void *value, long long value_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_head_gate$descriptor() {
+        return gatun_head_gate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_head_gate(gatun_context *context, int dtype, long long tokens, long long heads, long long columns, const void *gate, long long gate_stride, const void *value, long long value_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_head_gate$handle() {
+        return gatun_head_gate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_head_gate(gatun_context *context, int dtype, long long tokens, long long heads, long long columns, const void *gate, long long gate_stride, const void *value, long long value_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_head_gate$address() {
+        return gatun_head_gate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_head_gate(gatun_context *context, int dtype, long long tokens, long long heads, long long columns, const void *gate, long long gate_stride, const void *value, long long value_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_head_gate(MemorySegment context, int dtype, long tokens, long heads, long columns, MemorySegment gate, long gate_stride, MemorySegment value, long value_stride, MemorySegment y, long y_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_head_gate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_head_gate", context, dtype, tokens, heads, columns, gate, gate_stride, value, value_stride, y, y_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, tokens, heads, columns, gate, gate_stride, value, value_stride, y, y_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_head_gate_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_head_gate_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_head_gate_backward(gatun_context *context, int dtype, long long tokens, long long heads, long long columns, const void *dy, long long dy_stride, const void *gate, long long gate_stride, const void *value, long long value_stride, void *dgate, long long dgate_stride, void *dvalue, long long dvalue_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_head_gate_backward$descriptor() {
+        return gatun_head_gate_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_head_gate_backward(gatun_context *context, int dtype, long long tokens, long long heads, long long columns, const void *dy, long long dy_stride, const void *gate, long long gate_stride, const void *value, long long value_stride, void *dgate, long long dgate_stride, void *dvalue, long long dvalue_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_head_gate_backward$handle() {
+        return gatun_head_gate_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_head_gate_backward(gatun_context *context, int dtype, long long tokens, long long heads, long long columns, const void *dy, long long dy_stride, const void *gate, long long gate_stride, const void *value, long long value_stride, void *dgate, long long dgate_stride, void *dvalue, long long dvalue_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_head_gate_backward$address() {
+        return gatun_head_gate_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_head_gate_backward(gatun_context *context, int dtype, long long tokens, long long heads, long long columns, const void *dy, long long dy_stride, const void *gate, long long gate_stride, const void *value, long long value_stride, void *dgate, long long dgate_stride, void *dvalue, long long dvalue_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_head_gate_backward(MemorySegment context, int dtype, long tokens, long heads, long columns, MemorySegment dy, long dy_stride, MemorySegment gate, long gate_stride, MemorySegment value, long value_stride, MemorySegment dgate, long dgate_stride, MemorySegment dvalue, long dvalue_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_head_gate_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_head_gate_backward", context, dtype, tokens, heads, columns, dy, dy_stride, gate, gate_stride, value, value_stride, dgate, dgate_stride, dvalue, dvalue_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, tokens, heads, columns, dy, dy_stride, gate, gate_stride, value, value_stride, dgate, dgate_stride, dvalue, dvalue_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_activation_mask {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_activation_mask").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_activation_mask(gatun_context *context, int activation, float first, float second, int dtype, long long rows, long long columns, const void *x, long long x_stride, float lower, float upper, void *y, long long y_stride, long long *mask, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_activation_mask$descriptor() {
+        return gatun_activation_mask.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_activation_mask(gatun_context *context, int activation, float first, float second, int dtype, long long rows, long long columns, const void *x, long long x_stride, float lower, float upper, void *y, long long y_stride, long long *mask, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_activation_mask$handle() {
+        return gatun_activation_mask.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_activation_mask(gatun_context *context, int activation, float first, float second, int dtype, long long rows, long long columns, const void *x, long long x_stride, float lower, float upper, void *y, long long y_stride, long long *mask, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_activation_mask$address() {
+        return gatun_activation_mask.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_activation_mask(gatun_context *context, int activation, float first, float second, int dtype, long long rows, long long columns, const void *x, long long x_stride, float lower, float upper, void *y, long long y_stride, long long *mask, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_activation_mask(MemorySegment context, int activation, float first, float second, int dtype, long rows, long columns, MemorySegment x, long x_stride, float lower, float upper, MemorySegment y, long y_stride, MemorySegment mask, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_activation_mask.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_activation_mask", context, activation, first, second, dtype, rows, columns, x, x_stride, lower, upper, y, y_stride, mask, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, activation, first, second, dtype, rows, columns, x, x_stride, lower, upper, y, y_stride, mask, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_activation_mask_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_activation_mask_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_activation_mask_backward(gatun_context *context, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const long long *mask, float scale0, float scale1, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_activation_mask_backward$descriptor() {
+        return gatun_activation_mask_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_activation_mask_backward(gatun_context *context, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const long long *mask, float scale0, float scale1, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_activation_mask_backward$handle() {
+        return gatun_activation_mask_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_activation_mask_backward(gatun_context *context, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const long long *mask, float scale0, float scale1, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_activation_mask_backward$address() {
+        return gatun_activation_mask_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_activation_mask_backward(gatun_context *context, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const long long *mask, float scale0, float scale1, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_activation_mask_backward(MemorySegment context, int dtype, long rows, long columns, MemorySegment dy, long dy_stride, MemorySegment mask, float scale0, float scale1, MemorySegment dx, long dx_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_activation_mask_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_activation_mask_backward", context, dtype, rows, columns, dy, dy_stride, mask, scale0, scale1, dx, dx_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, rows, columns, dy, dy_stride, mask, scale0, scale1, dx, dx_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_alpha_dropout {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_FLOAT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_alpha_dropout").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_alpha_dropout(gatun_context *context, int dtype, long long rows, long long columns, const void *x, long long x_stride, float probability, long long seed, long long offset, int per_row, int selu, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_alpha_dropout$descriptor() {
+        return gatun_alpha_dropout.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_alpha_dropout(gatun_context *context, int dtype, long long rows, long long columns, const void *x, long long x_stride, float probability, long long seed, long long offset, int per_row, int selu, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_alpha_dropout$handle() {
+        return gatun_alpha_dropout.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_alpha_dropout(gatun_context *context, int dtype, long long rows, long long columns, const void *x, long long x_stride, float probability, long long seed, long long offset, int per_row, int selu, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_alpha_dropout$address() {
+        return gatun_alpha_dropout.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_alpha_dropout(gatun_context *context, int dtype, long long rows, long long columns, const void *x, long long x_stride, float probability, long long seed, long long offset, int per_row, int selu, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_alpha_dropout(MemorySegment context, int dtype, long rows, long columns, MemorySegment x, long x_stride, float probability, long seed, long offset, int per_row, int selu, MemorySegment y, long y_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_alpha_dropout.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_alpha_dropout", context, dtype, rows, columns, x, x_stride, probability, seed, offset, per_row, selu, y, y_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, rows, columns, x, x_stride, probability, seed, offset, per_row, selu, y, y_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_alpha_dropout_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_FLOAT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_alpha_dropout_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_alpha_dropout_backward(gatun_context *context, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, float probability, long long seed, long long offset, int per_row, int selu, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_alpha_dropout_backward$descriptor() {
+        return gatun_alpha_dropout_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_alpha_dropout_backward(gatun_context *context, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, float probability, long long seed, long long offset, int per_row, int selu, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_alpha_dropout_backward$handle() {
+        return gatun_alpha_dropout_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_alpha_dropout_backward(gatun_context *context, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, float probability, long long seed, long long offset, int per_row, int selu, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_alpha_dropout_backward$address() {
+        return gatun_alpha_dropout_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_alpha_dropout_backward(gatun_context *context, int dtype, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, float probability, long long seed, long long offset, int per_row, int selu, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_alpha_dropout_backward(MemorySegment context, int dtype, long rows, long columns, MemorySegment dy, long dy_stride, MemorySegment x, long x_stride, float probability, long seed, long offset, int per_row, int selu, MemorySegment dx, long dx_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_alpha_dropout_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_alpha_dropout_backward", context, dtype, rows, columns, dy, dy_stride, x, x_stride, probability, seed, offset, per_row, selu, dx, dx_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, rows, columns, dy, dy_stride, x, x_stride, probability, seed, offset, per_row, selu, dx, dx_stride, message, message_bytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2948,6 +3976,1403 @@ public class gatun_h extends gatun_h$shared {
                 traceDowncall("gatun_fold_affine", context, rows, columns, weight, weight_stride, bias, gamma, beta, weight_offset, weight_out, weight_out_stride, bias_out, message, message_bytes);
             }
             return (int)mh$.invokeExact(context, rows, columns, weight, weight_stride, bias, gamma, beta, weight_offset, weight_out, weight_out_stride, bias_out, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+    private static final int GATUN_DENOMINATOR_TERMS = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_denominator_form.GATUN_DENOMINATOR_TERMS = 0
+     * }
+     */
+    public static int GATUN_DENOMINATOR_TERMS() {
+        return GATUN_DENOMINATOR_TERMS;
+    }
+    private static final int GATUN_DENOMINATOR_SUM = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_denominator_form.GATUN_DENOMINATOR_SUM = 1
+     * }
+     */
+    public static int GATUN_DENOMINATOR_SUM() {
+        return GATUN_DENOMINATOR_SUM;
+    }
+
+    private static class gatun_poly_relu {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_relu").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_relu(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *x, long long x_stride, const float *coefficients, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_relu$descriptor() {
+        return gatun_poly_relu.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_relu(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *x, long long x_stride, const float *coefficients, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_relu$handle() {
+        return gatun_poly_relu.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_relu(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *x, long long x_stride, const float *coefficients, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_relu$address() {
+        return gatun_poly_relu.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_relu(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *x, long long x_stride, const float *coefficients, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_poly_relu(MemorySegment context, int dtype, int order, long rows, long columns, MemorySegment x, long x_stride, MemorySegment coefficients, MemorySegment y, long y_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_poly_relu.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_relu", context, dtype, order, rows, columns, x, x_stride, coefficients, y, y_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, order, rows, columns, x, x_stride, coefficients, y, y_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_relu_backward_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_relu_backward_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_relu_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_relu_backward_scratch$descriptor() {
+        return gatun_poly_relu_backward_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_relu_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_relu_backward_scratch$handle() {
+        return gatun_poly_relu_backward_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_relu_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_relu_backward_scratch$address() {
+        return gatun_poly_relu_backward_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_relu_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_poly_relu_backward_scratch(MemorySegment context, int order, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_poly_relu_backward_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_relu_backward_scratch", context, order, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, order, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_relu_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_relu_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_relu_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *coefficients, void *dx, long long dx_stride, float *dcoefficients, int accumulate, long long element_begin, long long element_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_relu_backward$descriptor() {
+        return gatun_poly_relu_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_relu_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *coefficients, void *dx, long long dx_stride, float *dcoefficients, int accumulate, long long element_begin, long long element_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_relu_backward$handle() {
+        return gatun_poly_relu_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_relu_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *coefficients, void *dx, long long dx_stride, float *dcoefficients, int accumulate, long long element_begin, long long element_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_relu_backward$address() {
+        return gatun_poly_relu_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_relu_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *coefficients, void *dx, long long dx_stride, float *dcoefficients, int accumulate, long long element_begin, long long element_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_poly_relu_backward(MemorySegment context, int dtype, int order, long rows, long columns, MemorySegment dy, long dy_stride, MemorySegment x, long x_stride, MemorySegment coefficients, MemorySegment dx, long dx_stride, MemorySegment dcoefficients, int accumulate, long element_begin, long element_end, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_poly_relu_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_relu_backward", context, dtype, order, rows, columns, dy, dy_stride, x, x_stride, coefficients, dx, dx_stride, dcoefficients, accumulate, element_begin, element_end, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, order, rows, columns, dy, dy_stride, x, x_stride, coefficients, dx, dx_stride, dcoefficients, accumulate, element_begin, element_end, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_eval {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_eval").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_eval(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *x, long long x_stride, const float *coefficients, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_eval$descriptor() {
+        return gatun_poly_eval.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_eval(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *x, long long x_stride, const float *coefficients, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_eval$handle() {
+        return gatun_poly_eval.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_eval(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *x, long long x_stride, const float *coefficients, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_eval$address() {
+        return gatun_poly_eval.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_eval(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *x, long long x_stride, const float *coefficients, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_poly_eval(MemorySegment context, int dtype, int order, long rows, long columns, MemorySegment x, long x_stride, MemorySegment coefficients, MemorySegment y, long y_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_poly_eval.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_eval", context, dtype, order, rows, columns, x, x_stride, coefficients, y, y_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, order, rows, columns, x, x_stride, coefficients, y, y_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_eval_backward_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_eval_backward_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_eval_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_eval_backward_scratch$descriptor() {
+        return gatun_poly_eval_backward_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_eval_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_eval_backward_scratch$handle() {
+        return gatun_poly_eval_backward_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_eval_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_eval_backward_scratch$address() {
+        return gatun_poly_eval_backward_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_eval_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_poly_eval_backward_scratch(MemorySegment context, int order, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_poly_eval_backward_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_eval_backward_scratch", context, order, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, order, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_eval_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_eval_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_eval_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *coefficients, void *dx, long long dx_stride, float *dcoefficients, int accumulate, long long element_begin, long long element_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_eval_backward$descriptor() {
+        return gatun_poly_eval_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_eval_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *coefficients, void *dx, long long dx_stride, float *dcoefficients, int accumulate, long long element_begin, long long element_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_eval_backward$handle() {
+        return gatun_poly_eval_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_eval_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *coefficients, void *dx, long long dx_stride, float *dcoefficients, int accumulate, long long element_begin, long long element_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_eval_backward$address() {
+        return gatun_poly_eval_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_eval_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *coefficients, void *dx, long long dx_stride, float *dcoefficients, int accumulate, long long element_begin, long long element_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_poly_eval_backward(MemorySegment context, int dtype, int order, long rows, long columns, MemorySegment dy, long dy_stride, MemorySegment x, long x_stride, MemorySegment coefficients, MemorySegment dx, long dx_stride, MemorySegment dcoefficients, int accumulate, long element_begin, long element_end, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_poly_eval_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_eval_backward", context, dtype, order, rows, columns, dy, dy_stride, x, x_stride, coefficients, dx, dx_stride, dcoefficients, accumulate, element_begin, element_end, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, order, rows, columns, dy, dy_stride, x, x_stride, coefficients, dx, dx_stride, dcoefficients, accumulate, element_begin, element_end, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_norm_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_norm_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_norm_scratch$descriptor() {
+        return gatun_poly_norm_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_norm_scratch$handle() {
+        return gatun_poly_norm_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_norm_scratch$address() {
+        return gatun_poly_norm_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_norm_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_poly_norm_scratch(MemorySegment context, int order, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_poly_norm_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_norm_scratch", context, order, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, order, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_norm {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_norm").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *x, long long x_stride, const float *coefficients, float eps, void *y, long long y_stride, float *rho, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_norm$descriptor() {
+        return gatun_poly_norm.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *x, long long x_stride, const float *coefficients, float eps, void *y, long long y_stride, float *rho, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_norm$handle() {
+        return gatun_poly_norm.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *x, long long x_stride, const float *coefficients, float eps, void *y, long long y_stride, float *rho, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_norm$address() {
+        return gatun_poly_norm.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_norm(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *x, long long x_stride, const float *coefficients, float eps, void *y, long long y_stride, float *rho, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_poly_norm(MemorySegment context, int dtype, int order, long rows, long columns, MemorySegment x, long x_stride, MemorySegment coefficients, float eps, MemorySegment y, long y_stride, MemorySegment rho, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_poly_norm.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_norm", context, dtype, order, rows, columns, x, x_stride, coefficients, eps, y, y_stride, rho, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, order, rows, columns, x, x_stride, coefficients, eps, y, y_stride, rho, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_norm_backward_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_norm_backward_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_norm_backward_scratch$descriptor() {
+        return gatun_poly_norm_backward_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_norm_backward_scratch$handle() {
+        return gatun_poly_norm_backward_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_norm_backward_scratch$address() {
+        return gatun_poly_norm_backward_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_norm_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_poly_norm_backward_scratch(MemorySegment context, int order, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_poly_norm_backward_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_norm_backward_scratch", context, order, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, order, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_norm_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_norm_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *coefficients, float eps, const float *rho, void *dx, long long dx_stride, float *dcoefficients, int accumulate, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_norm_backward$descriptor() {
+        return gatun_poly_norm_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *coefficients, float eps, const float *rho, void *dx, long long dx_stride, float *dcoefficients, int accumulate, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_norm_backward$handle() {
+        return gatun_poly_norm_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *coefficients, float eps, const float *rho, void *dx, long long dx_stride, float *dcoefficients, int accumulate, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_norm_backward$address() {
+        return gatun_poly_norm_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_norm_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *coefficients, float eps, const float *rho, void *dx, long long dx_stride, float *dcoefficients, int accumulate, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_poly_norm_backward(MemorySegment context, int dtype, int order, long rows, long columns, MemorySegment dy, long dy_stride, MemorySegment x, long x_stride, MemorySegment coefficients, float eps, MemorySegment rho, MemorySegment dx, long dx_stride, MemorySegment dcoefficients, int accumulate, long row_begin, long row_end, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_poly_norm_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_norm_backward", context, dtype, order, rows, columns, dy, dy_stride, x, x_stride, coefficients, eps, rho, dx, dx_stride, dcoefficients, accumulate, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, order, rows, columns, dy, dy_stride, x, x_stride, coefficients, eps, rho, dx, dx_stride, dcoefficients, accumulate, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_norm_mul_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_norm_mul_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_norm_mul_scratch$descriptor() {
+        return gatun_poly_norm_mul_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_norm_mul_scratch$handle() {
+        return gatun_poly_norm_mul_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_norm_mul_scratch$address() {
+        return gatun_poly_norm_mul_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_poly_norm_mul_scratch(MemorySegment context, int order, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_poly_norm_mul_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_norm_mul_scratch", context, order, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, order, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_norm_mul {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_norm_mul").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *gate, long long gate_stride, const void *up, long long up_stride, const float *coefficients, float eps, void *y, long long y_stride, float *rho, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_norm_mul$descriptor() {
+        return gatun_poly_norm_mul.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *gate, long long gate_stride, const void *up, long long up_stride, const float *coefficients, float eps, void *y, long long y_stride, float *rho, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_norm_mul$handle() {
+        return gatun_poly_norm_mul.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *gate, long long gate_stride, const void *up, long long up_stride, const float *coefficients, float eps, void *y, long long y_stride, float *rho, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_norm_mul$address() {
+        return gatun_poly_norm_mul.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *gate, long long gate_stride, const void *up, long long up_stride, const float *coefficients, float eps, void *y, long long y_stride, float *rho, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_poly_norm_mul(MemorySegment context, int dtype, int order, long rows, long columns, MemorySegment gate, long gate_stride, MemorySegment up, long up_stride, MemorySegment coefficients, float eps, MemorySegment y, long y_stride, MemorySegment rho, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_poly_norm_mul.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_norm_mul", context, dtype, order, rows, columns, gate, gate_stride, up, up_stride, coefficients, eps, y, y_stride, rho, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, order, rows, columns, gate, gate_stride, up, up_stride, coefficients, eps, y, y_stride, rho, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_norm_mul_backward_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_norm_mul_backward_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_norm_mul_backward_scratch$descriptor() {
+        return gatun_poly_norm_mul_backward_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_norm_mul_backward_scratch$handle() {
+        return gatun_poly_norm_mul_backward_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_norm_mul_backward_scratch$address() {
+        return gatun_poly_norm_mul_backward_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul_backward_scratch(const gatun_context *context, int order, long long rows, long long columns, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_poly_norm_mul_backward_scratch(MemorySegment context, int order, long rows, long columns, MemorySegment scratch_bytes) {
+        var mh$ = gatun_poly_norm_mul_backward_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_norm_mul_backward_scratch", context, order, rows, columns, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, order, rows, columns, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_poly_norm_mul_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_poly_norm_mul_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *gate, long long gate_stride, const void *up, long long up_stride, const float *coefficients, float eps, const float *rho, void *dgate, long long dgate_stride, void *dup, long long dup_stride, float *dcoefficients, int accumulate, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_poly_norm_mul_backward$descriptor() {
+        return gatun_poly_norm_mul_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *gate, long long gate_stride, const void *up, long long up_stride, const float *coefficients, float eps, const float *rho, void *dgate, long long dgate_stride, void *dup, long long dup_stride, float *dcoefficients, int accumulate, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_poly_norm_mul_backward$handle() {
+        return gatun_poly_norm_mul_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *gate, long long gate_stride, const void *up, long long up_stride, const float *coefficients, float eps, const float *rho, void *dgate, long long dgate_stride, void *dup, long long dup_stride, float *dcoefficients, int accumulate, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_poly_norm_mul_backward$address() {
+        return gatun_poly_norm_mul_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_poly_norm_mul_backward(gatun_context *context, int dtype, int order, long long rows, long long columns, const void *dy, long long dy_stride, const void *gate, long long gate_stride, const void *up, long long up_stride, const float *coefficients, float eps, const float *rho, void *dgate, long long dgate_stride, void *dup, long long dup_stride, float *dcoefficients, int accumulate, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_poly_norm_mul_backward(MemorySegment context, int dtype, int order, long rows, long columns, MemorySegment dy, long dy_stride, MemorySegment gate, long gate_stride, MemorySegment up, long up_stride, MemorySegment coefficients, float eps, MemorySegment rho, MemorySegment dgate, long dgate_stride, MemorySegment dup, long dup_stride, MemorySegment dcoefficients, int accumulate, long row_begin, long row_end, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_poly_norm_mul_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_poly_norm_mul_backward", context, dtype, order, rows, columns, dy, dy_stride, gate, gate_stride, up, up_stride, coefficients, eps, rho, dgate, dgate_stride, dup, dup_stride, dcoefficients, accumulate, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, order, rows, columns, dy, dy_stride, gate, gate_stride, up, up_stride, coefficients, eps, rho, dgate, dgate_stride, dup, dup_stride, dcoefficients, accumulate, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_rational {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_rational").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_rational(gatun_context *context, int dtype, int numerator_degree, int denominator_degree, int denominator_form, long long rows, long long columns, long long groups, const void *x, long long x_stride, const float *numerator, long long numerator_groups, const float *denominator, long long denominator_groups, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_rational$descriptor() {
+        return gatun_rational.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_rational(gatun_context *context, int dtype, int numerator_degree, int denominator_degree, int denominator_form, long long rows, long long columns, long long groups, const void *x, long long x_stride, const float *numerator, long long numerator_groups, const float *denominator, long long denominator_groups, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_rational$handle() {
+        return gatun_rational.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_rational(gatun_context *context, int dtype, int numerator_degree, int denominator_degree, int denominator_form, long long rows, long long columns, long long groups, const void *x, long long x_stride, const float *numerator, long long numerator_groups, const float *denominator, long long denominator_groups, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_rational$address() {
+        return gatun_rational.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_rational(gatun_context *context, int dtype, int numerator_degree, int denominator_degree, int denominator_form, long long rows, long long columns, long long groups, const void *x, long long x_stride, const float *numerator, long long numerator_groups, const float *denominator, long long denominator_groups, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_rational(MemorySegment context, int dtype, int numerator_degree, int denominator_degree, int denominator_form, long rows, long columns, long groups, MemorySegment x, long x_stride, MemorySegment numerator, long numerator_groups, MemorySegment denominator, long denominator_groups, MemorySegment y, long y_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_rational.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_rational", context, dtype, numerator_degree, denominator_degree, denominator_form, rows, columns, groups, x, x_stride, numerator, numerator_groups, denominator, denominator_groups, y, y_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, numerator_degree, denominator_degree, denominator_form, rows, columns, groups, x, x_stride, numerator, numerator_groups, denominator, denominator_groups, y, y_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_rational_backward_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_rational_backward_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_rational_backward_scratch(const gatun_context *context, int numerator_degree, int denominator_degree, long long rows, long long columns, long long groups, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_rational_backward_scratch$descriptor() {
+        return gatun_rational_backward_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_rational_backward_scratch(const gatun_context *context, int numerator_degree, int denominator_degree, long long rows, long long columns, long long groups, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_rational_backward_scratch$handle() {
+        return gatun_rational_backward_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_rational_backward_scratch(const gatun_context *context, int numerator_degree, int denominator_degree, long long rows, long long columns, long long groups, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_rational_backward_scratch$address() {
+        return gatun_rational_backward_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_rational_backward_scratch(const gatun_context *context, int numerator_degree, int denominator_degree, long long rows, long long columns, long long groups, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_rational_backward_scratch(MemorySegment context, int numerator_degree, int denominator_degree, long rows, long columns, long groups, MemorySegment scratch_bytes) {
+        var mh$ = gatun_rational_backward_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_rational_backward_scratch", context, numerator_degree, denominator_degree, rows, columns, groups, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, numerator_degree, denominator_degree, rows, columns, groups, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_rational_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_rational_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_rational_backward(gatun_context *context, int dtype, int numerator_degree, int denominator_degree, int denominator_form, long long rows, long long columns, long long groups, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *numerator, long long numerator_groups, const float *denominator, long long denominator_groups, void *dx, long long dx_stride, float *dnumerator, float *ddenominator, int accumulate, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_rational_backward$descriptor() {
+        return gatun_rational_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_rational_backward(gatun_context *context, int dtype, int numerator_degree, int denominator_degree, int denominator_form, long long rows, long long columns, long long groups, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *numerator, long long numerator_groups, const float *denominator, long long denominator_groups, void *dx, long long dx_stride, float *dnumerator, float *ddenominator, int accumulate, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_rational_backward$handle() {
+        return gatun_rational_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_rational_backward(gatun_context *context, int dtype, int numerator_degree, int denominator_degree, int denominator_form, long long rows, long long columns, long long groups, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *numerator, long long numerator_groups, const float *denominator, long long denominator_groups, void *dx, long long dx_stride, float *dnumerator, float *ddenominator, int accumulate, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_rational_backward$address() {
+        return gatun_rational_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_rational_backward(gatun_context *context, int dtype, int numerator_degree, int denominator_degree, int denominator_form, long long rows, long long columns, long long groups, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *numerator, long long numerator_groups, const float *denominator, long long denominator_groups, void *dx, long long dx_stride, float *dnumerator, float *ddenominator, int accumulate, long long row_begin, long long row_end, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_rational_backward(MemorySegment context, int dtype, int numerator_degree, int denominator_degree, int denominator_form, long rows, long columns, long groups, MemorySegment dy, long dy_stride, MemorySegment x, long x_stride, MemorySegment numerator, long numerator_groups, MemorySegment denominator, long denominator_groups, MemorySegment dx, long dx_stride, MemorySegment dnumerator, MemorySegment ddenominator, int accumulate, long row_begin, long row_end, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_rational_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_rational_backward", context, dtype, numerator_degree, denominator_degree, denominator_form, rows, columns, groups, dy, dy_stride, x, x_stride, numerator, numerator_groups, denominator, denominator_groups, dx, dx_stride, dnumerator, ddenominator, accumulate, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, numerator_degree, denominator_degree, denominator_form, rows, columns, groups, dy, dy_stride, x, x_stride, numerator, numerator_groups, denominator, denominator_groups, dx, dx_stride, dnumerator, ddenominator, accumulate, row_begin, row_end, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_threshold_mask {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_threshold_mask").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_threshold_mask(gatun_context *context, int dtype, long long rows, long long columns, const void *x, long long x_stride, const float *scale, const float *thresholds, float threshold, int keep_equal, const void *values, long long values_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_threshold_mask$descriptor() {
+        return gatun_threshold_mask.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_threshold_mask(gatun_context *context, int dtype, long long rows, long long columns, const void *x, long long x_stride, const float *scale, const float *thresholds, float threshold, int keep_equal, const void *values, long long values_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_threshold_mask$handle() {
+        return gatun_threshold_mask.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_threshold_mask(gatun_context *context, int dtype, long long rows, long long columns, const void *x, long long x_stride, const float *scale, const float *thresholds, float threshold, int keep_equal, const void *values, long long values_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_threshold_mask$address() {
+        return gatun_threshold_mask.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_threshold_mask(gatun_context *context, int dtype, long long rows, long long columns, const void *x, long long x_stride, const float *scale, const float *thresholds, float threshold, int keep_equal, const void *values, long long values_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_threshold_mask(MemorySegment context, int dtype, long rows, long columns, MemorySegment x, long x_stride, MemorySegment scale, MemorySegment thresholds, float threshold, int keep_equal, MemorySegment values, long values_stride, MemorySegment y, long y_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_threshold_mask.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_threshold_mask", context, dtype, rows, columns, x, x_stride, scale, thresholds, threshold, keep_equal, values, values_stride, y, y_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, rows, columns, x, x_stride, scale, thresholds, threshold, keep_equal, values, values_stride, y, y_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_topk_mask_rows {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_topk_mask_rows").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_topk_mask_rows(gatun_context *context, int dtype, long long rows, long long columns, long long kept, const void *x, long long x_stride, const float *scale, const void *values, long long values_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_topk_mask_rows$descriptor() {
+        return gatun_topk_mask_rows.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_topk_mask_rows(gatun_context *context, int dtype, long long rows, long long columns, long long kept, const void *x, long long x_stride, const float *scale, const void *values, long long values_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_topk_mask_rows$handle() {
+        return gatun_topk_mask_rows.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_topk_mask_rows(gatun_context *context, int dtype, long long rows, long long columns, long long kept, const void *x, long long x_stride, const float *scale, const void *values, long long values_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_topk_mask_rows$address() {
+        return gatun_topk_mask_rows.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_topk_mask_rows(gatun_context *context, int dtype, long long rows, long long columns, long long kept, const void *x, long long x_stride, const float *scale, const void *values, long long values_stride, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_topk_mask_rows(MemorySegment context, int dtype, long rows, long columns, long kept, MemorySegment x, long x_stride, MemorySegment scale, MemorySegment values, long values_stride, MemorySegment y, long y_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_topk_mask_rows.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_topk_mask_rows", context, dtype, rows, columns, kept, x, x_stride, scale, values, values_stride, y, y_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, rows, columns, kept, x, x_stride, scale, values, values_stride, y, y_stride, message, message_bytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
