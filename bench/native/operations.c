@@ -32,6 +32,20 @@ static const int dtype_bytes[BENCH_DTYPES] = {4, 2, 2};
         .derive = DERIVE, .define = define_##NAME                                                                      \
     }
 
+#define ACTIVATION(NAME, VARIANT, KIND, READS, WRITES, FLOPS)                                                   \
+    {                                                                                                           \
+        .function = #NAME, .variant = VARIANT, .activation = KIND, .first = KIND == GATUN_SINE ? 30.0f : -1.0f, \
+        .second = 1.0f, .reads = READS, .writes = WRITES, .heads = 1, .flops = FLOPS,                           \
+        .quick = KIND == GATUN_SILU || KIND == GATUN_GELU_ERF || KIND == GATUN_TANH, .call = call_##NAME,       \
+        .define = define_##NAME                                                                                 \
+    }
+/* With memory beside the rows: a mask, or the gates of the heads. */
+#define ACTIVATION_WITH(NAME, VARIANT, KIND, READS, HEADS_OF_ROW, SCRATCH, DERIVE)                                     \
+    {                                                                                                                  \
+        .function = #NAME, .variant = VARIANT, .activation = KIND, .reads = READS, .writes = 1, .heads = HEADS_OF_ROW, \
+        .flops = 2, .quick = 1, .scratch = SCRATCH, .derive = DERIVE, .call = call_##NAME, .define = define_##NAME     \
+    }
+
 static const struct operation operations[] = {
     NORMS(layer_norm, GATUN_LAYER_NORM, 8),
     NORMS(rms_norm, GATUN_RMS_NORM, 4),
@@ -103,6 +117,39 @@ static const struct operation operations[] = {
      .quick = 1,
      .call = call_fold_affine,
      .define = define_fold_affine},
+    ACTIVATION(activation, "relu", GATUN_RELU, 1, 1, 1),
+    ACTIVATION(activation, "relu6", GATUN_RELU6, 1, 1, 2),
+    ACTIVATION(activation, "squared_relu", GATUN_SQUARED_RELU, 1, 1, 2),
+    ACTIVATION(activation, "clip", GATUN_CLIP, 1, 1, 2),
+    ACTIVATION(activation, "hard_sigmoid", GATUN_HARD_SIGMOID, 1, 1, 4),
+    ACTIVATION(activation, "hard_swish", GATUN_HARD_SWISH, 1, 1, 5),
+    ACTIVATION(activation, "gelu_erf", GATUN_GELU_ERF, 1, 1, 30),
+    ACTIVATION(activation, "gelu_tanh", GATUN_GELU_TANH, 1, 1, 25),
+    ACTIVATION(activation, "silu", GATUN_SILU, 1, 1, 20),
+    ACTIVATION(activation, "sigmoid", GATUN_SIGMOID, 1, 1, 19),
+    ACTIVATION(activation, "tanh", GATUN_TANH, 1, 1, 20),
+    ACTIVATION(activation, "selu", GATUN_SELU, 1, 1, 18),
+    ACTIVATION(activation, "sine", GATUN_SINE, 1, 1, 18),
+    ACTIVATION(activation_backward, "relu", GATUN_RELU, 2, 1, 1),
+    ACTIVATION(activation_backward, "gelu_erf", GATUN_GELU_ERF, 2, 1, 33),
+    ACTIVATION(activation_backward, "gelu_tanh", GATUN_GELU_TANH, 2, 1, 32),
+    ACTIVATION(activation_backward, "silu", GATUN_SILU, 2, 1, 25),
+    ACTIVATION(activation_backward, "tanh", GATUN_TANH, 2, 1, 22),
+    ACTIVATION(activation_backward, "selu", GATUN_SELU, 2, 1, 19),
+    ACTIVATION(activation_backward, "sine", GATUN_SINE, 2, 1, 20),
+    ACTIVATION(activation_output_backward, "tanh", GATUN_TANH, 2, 1, 3),
+    ACTIVATION(activation_output_backward, "selu", GATUN_SELU, 2, 1, 2),
+    ACTIVATION(gated_activation, "swiglu", GATUN_SILU, 2, 1, 21),
+    ACTIVATION(gated_activation, "geglu", GATUN_GELU_ERF, 2, 1, 31),
+    ACTIVATION(gated_activation, "reglu", GATUN_RELU, 2, 1, 2),
+    ACTIVATION(gated_activation_backward, "swiglu", GATUN_SILU, 3, 2, 28),
+    ACTIVATION(gated_activation_backward, "geglu", GATUN_GELU_ERF, 3, 2, 38),
+    ACTIVATION_WITH(activation_mask, "relu6", GATUN_RELU6, 1, 1, mask_bytes, NULL),
+    ACTIVATION_WITH(activation_mask_backward, "relu6", GATUN_RELU6, 1, 1, mask_bytes, derive_mask),
+    ACTIVATION_WITH(alpha_dropout, "", GATUN_RELU, 1, 1, NULL, NULL),
+    ACTIVATION_WITH(alpha_dropout_backward, "", GATUN_RELU, 1, 1, NULL, NULL),
+    ACTIVATION_WITH(head_gate, "", GATUN_SIGMOID, 1, HEADS, gate_bytes, derive_gates),
+    ACTIVATION_WITH(head_gate_backward, "", GATUN_SIGMOID, 2, HEADS, gate_bytes, derive_gates),
 };
 
 const struct operation *all_operations(int *count) {

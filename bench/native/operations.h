@@ -13,7 +13,7 @@
 
 enum {
     MAX_READS = 4,
-    MAX_WRITES = 2,
+    MAX_WRITES = 3,
     MAX_NORMS = 3, /* of which an operation has parameters of their own */
     MESSAGE_BYTES = 512,
     QUERY_HEADS = 16,
@@ -28,6 +28,8 @@ struct operation {
     const char *function, *variant;  /* gatun_FUNCTION; "" where there are no variants */
     int norm;                        /* gatun_norm_kind, where that is an argument or the operation itself */
     int along;                       /* of gatun_zero_mean_rows */
+    int activation;                  /* gatun_activation_kind */
+    float first, second;             /* its parameters */
     int in_place;                    /* the first output is the second input, the second output the first input */
     int reads, writes;               /* arrays of rows */
     int heads;                       /* of which a row consists, 1 for a row of columns */
@@ -128,6 +130,21 @@ FAMILY_FUNCTIONS(qkv_head_rms_norm)
 FAMILY_FUNCTIONS(qkv_head_rms_norm_backward)
 FAMILY_FUNCTIONS(zero_mean_rows)
 FAMILY_FUNCTIONS(fold_affine)
+FAMILY_FUNCTIONS(activation)
+FAMILY_FUNCTIONS(activation_backward)
+FAMILY_FUNCTIONS(activation_output_backward)
+FAMILY_FUNCTIONS(gated_activation)
+FAMILY_FUNCTIONS(gated_activation_backward)
+FAMILY_FUNCTIONS(head_gate)
+FAMILY_FUNCTIONS(head_gate_backward)
+FAMILY_FUNCTIONS(activation_mask)
+FAMILY_FUNCTIONS(activation_mask_backward)
+FAMILY_FUNCTIONS(alpha_dropout)
+FAMILY_FUNCTIONS(alpha_dropout_backward)
+int mask_bytes(const gatun_context *, long long rows, long long columns, long long *bytes);
+int gate_bytes(const gatun_context *, long long rows, long long columns, long long *bytes);
+void derive_mask(struct subject *);
+void derive_gates(struct subject *);
 void derive_second_input(struct subject *);
 void derive_third_input(struct subject *);
 void derive_both_norms(struct subject *);
