@@ -251,7 +251,7 @@ GATUN_API int gatun_threshold_mask(gatun_context *context, int dtype, long long 
  * greatest key = |x| scale[column], of equal keys those of the lowest column; all where kept >= columns. The others
  * become 0. A key that is NaN is greater than any other.
  *
- *   kept             >= 0
+ *   kept             >= 0;  columns < 2^31
  *   the rest as in gatun_threshold_mask
  */
 GATUN_API int gatun_topk_mask_rows(gatun_context *context, int dtype, long long rows, long long columns, long long kept,

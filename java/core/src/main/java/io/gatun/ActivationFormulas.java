@@ -33,7 +33,7 @@ final class ActivationFormulas {
             case CLIP -> Math.min(Math.max(x, first), f.second());
             case HARD_SIGMOID -> Math.min(Math.max(x / 6 + 0.5, 0), 1);
             case HARD_SWISH -> x <= -3 ? -0.0 : x >= 3 ? x : x * ((x + 3) / 6);
-            case GELU -> Math.max(x, 0) - tailPart(Math.abs(x));
+            case GELU -> Math.max(x, -0.0) - tailPart(Math.abs(x));
             case GELU_TANH -> swish(x, 2 * TANH_FACTOR * (x + TANH_CUBE * x * x * x));
             case QUICK_GELU -> swish(x, QUICK * x);
             case SILU -> swish(x, x);

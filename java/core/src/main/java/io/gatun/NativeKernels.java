@@ -12,6 +12,8 @@ final class NativeKernels implements Kernels {
     private final HeadNormKernels headNorm;
     private final WeightKernels weights;
     private final ActivationKernels activation;
+    private final PolynomialKernels polynomial;
+    private final SparsityKernels sparsity;
     private final String name;
 
     NativeKernels(NativeContext context, String name) {
@@ -28,6 +30,8 @@ final class NativeKernels implements Kernels {
         this.headNorm = new NativeHeadNorm(context, handle);
         this.weights = new NativeWeights(context, handle);
         this.activation = new NativeActivation(context, handle);
+        this.polynomial = new NativePolynomials(context, handle);
+        this.sparsity = new NativeSparsity(context, handle);
     }
 
     @Override
@@ -57,12 +61,12 @@ final class NativeKernels implements Kernels {
 
     @Override
     public PolynomialKernels polynomial() {
-        return ReferencePolynomial.INSTANCE;
+        return polynomial;
     }
 
     @Override
     public SparsityKernels sparsity() {
-        return ReferenceSparsity.INSTANCE;
+        return sparsity;
     }
 
     @Override

@@ -45,6 +45,18 @@ final class Staging implements AutoCloseable {
         return tensor == null ? null : stage(tensor, true);
     }
 
+    /** What is written, and where it is added to what is there read before. */
+    Tensor sum(Tensor tensor, boolean accumulate) {
+        if (tensor == null || !tensor.onHeap) {
+            return tensor;
+        }
+        Tensor staged = stage(tensor, true);
+        if (accumulate) {
+            eachRun(tensor, staged, false);
+        }
+        return staged;
+    }
+
     NormParameters vectors(NormParameters parameters) {
         return new NormParameters(vector(parameters.gamma()), vector(parameters.beta()));
     }

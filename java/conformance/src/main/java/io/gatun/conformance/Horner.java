@@ -18,7 +18,13 @@ final class Horner {
 
     /** The sum of the magnitudes of {@code c[i] t^i}. */
     static double magnitudes(double[] c, double t) {
-        return sum(BackwardOperation.magnitudes(c), Math.abs(t));
+        double sum = 0;
+        double power = 1;
+        for (double coefficient : c) {
+            sum += Math.abs(coefficient) * power;
+            power *= Math.abs(t);
+        }
+        return sum;
     }
 
     /** The sum of the magnitudes of {@code i c[i] t^(i - 1)}. */
@@ -32,11 +38,11 @@ final class Horner {
         return sum;
     }
 
-    /** Adds {@code factor |t|^i} to sum i of some, the first of which belongs to a power. */
-    static void addMoments(double[] sums, double factor, double t, int first) {
-        double power = Math.pow(Math.abs(t), first);
-        for (int i = 0; i < sums.length; i++) {
-            sums[i] += factor * power;
+    /** Adds {@code factor |t|^i} to some sums, of which the first is at a place. */
+    static void addMoments(double[] sums, int place, int count, double factor, double t) {
+        double power = 1;
+        for (int i = 0; i < count; i++) {
+            sums[place + i] += factor * power;
             power *= Math.abs(t);
         }
     }

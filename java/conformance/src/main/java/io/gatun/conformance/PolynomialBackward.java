@@ -88,7 +88,7 @@ final class PolynomialBackward extends ScaledBackward {
         double[] dy = call.stored("dy");
         double[] sums = new double[a.length];
         for (int i = 0; i < x.length; i++) {
-            Horner.addMoments(sums, Math.abs(dy[i]), argument(x[i]), 0);
+            Horner.addMoments(sums, 0, sums.length, Math.abs(dy[i]), argument(x[i]));
         }
         double[] slopes =
                 ScaledForward.each(x, value -> Horner.slopeMagnitudes(a, argument(value)));

@@ -71,29 +71,25 @@ final class RationalBackward extends ScaledBackward {
         double[] above = new double[call.inputs().get("numerator").length];
         double[] below = new double[call.inputs().get("denominator").length];
         int aWidth = formulas[0].a().length;
-        int bWidth = formulas[0].b().length;
+        int bWidth = formulas[0].terms().length - 1;
         int aGroups = above.length / aWidth;
         int bGroups = below.length / bWidth;
         for (int i = 0; i < x.length; i++) {
             int column = i % call.columns();
             RationalFormula formula = formulas[column];
             dx[i] = ScaledForward.atLeast(Math.abs(dy[i]) * formula.scaleOfSlope(x[i]));
-            double[] numerator = new double[aWidth];
-            double[] denominator = new double[bWidth];
-            formula.addScales(dy[i], x[i], numerator, denominator);
-            add(above, numerator, RationalFormula.group(call, aGroups, column));
-            add(below, denominator, RationalFormula.group(call, bGroups, column));
+            formula.addScales(
+                    dy[i],
+                    x[i],
+                    above,
+                    RationalFormula.group(call, aGroups, column) * aWidth,
+                    below,
+                    RationalFormula.group(call, bGroups, column) * bWidth);
         }
         return Map.of(
                 "dx", dx,
                 "dnumerator", ScaledForward.each(above, sum -> sum),
                 "ddenominator", ScaledForward.each(below, sum -> sum));
-    }
-
-    private static void add(double[] sums, double[] part, int group) {
-        for (int i = 0; i < part.length; i++) {
-            sums[group * part.length + i] += part[i];
-        }
     }
 
     @Override

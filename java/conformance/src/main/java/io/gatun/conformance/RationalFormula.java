@@ -8,10 +8,10 @@ import java.util.Arrays;
  * A rational function in float64, and what errors are relative to.
  *
  * @param a the numerator's coefficients
- * @param b the denominator's, from power 1 on
+ * @param terms 0, then the denominator's from power 1 on
  * @param form what the denominator is
  */
-record RationalFormula(double[] a, double[] b, RationalForm form) {
+record RationalFormula(double[] a, double[] terms, RationalForm form) {
     /** That of each column. */
     static RationalFormula[] ofColumns(Call call) {
         return ofColumns(call, call.stored("numerator"), call.stored("denominator"));
@@ -27,7 +27,9 @@ record RationalFormula(double[] a, double[] b, RationalForm form) {
                 ofGroups,
                 group ->
                         new RationalFormula(
-                                row(above, aShape, group), row(below, bShape, group), form));
+                                row(above, aShape, group, 0),
+                                row(below, bShape, group, 1),
+                                form));
         RationalFormula[] ofColumns = new RationalFormula[call.columns()];
         Arrays.setAll(ofColumns, column -> ofGroups[group(call, groups, column)]);
         return ofColumns;
@@ -43,24 +45,19 @@ record RationalFormula(double[] a, double[] b, RationalForm form) {
         return column / (call.columns() / groups);
     }
 
-    private static double[] row(double[] values, long[] shape, int group) {
+    /** The coefficients of a group, behind some zeros. */
+    private static double[] row(double[] values, long[] shape, int group, int zeros) {
         int width = (int) shape[1];
-        int first = shape[0] == 1 ? 0 : group * width;
-        return Arrays.copyOfRange(values, first, first + width);
-    }
-
-    /** 0, then b. */
-    private double[] terms() {
-        double[] terms = new double[b.length + 1];
-        System.arraycopy(b, 0, terms, 1, b.length);
-        return terms;
+        double[] row = new double[width + zeros];
+        System.arraycopy(values, shape[0] == 1 ? 0 : group * width, row, zeros, width);
+        return row;
     }
 
     double denominator(double x) {
         return 1
                 + (form == RationalForm.TERM_WISE
-                        ? Horner.magnitudes(terms(), x)
-                        : Math.abs(Horner.sum(terms(), x)));
+                        ? Horner.magnitudes(terms, x)
+                        : Math.abs(Horner.sum(terms, x)));
     }
 
     double value(double x) {
@@ -69,7 +66,7 @@ record RationalFormula(double[] a, double[] b, RationalForm form) {
 
     /** How much greater the magnitudes of the terms of Q are than Q. */
     private double condition(double x) {
-        return 1 + (1 + Horner.magnitudes(terms(), x)) / denominator(x);
+        return 1 + (1 + Horner.magnitudes(terms, x)) / denominator(x);
     }
 
     double scale(double x) {
@@ -77,15 +74,19 @@ record RationalFormula(double[] a, double[] b, RationalForm form) {
     }
 
     double scaleOfSlope(double x) {
-        double inner = Horner.slopeMagnitudes(terms(), x);
+        double inner = Horner.slopeMagnitudes(terms, x);
         double sum = Horner.slopeMagnitudes(a, x) + scale(x) * inner;
         return sum / denominator(x) * condition(x);
     }
 
-    /** Adds to what the gradients of the numerator and the denominator are relative to. */
-    void addScales(double upstream, double x, double[] above, double[] below) {
+    /**
+     * Adds to what the gradients of the numerator and the denominator are relative to, at the
+     * places of the coefficients of the group.
+     */
+    void addScales(
+            double upstream, double x, double[] above, int aPlace, double[] below, int bPlace) {
         double h = Math.abs(upstream) / denominator(x) * condition(x);
-        Horner.addMoments(above, h, x, 0);
-        Horner.addMoments(below, h * scale(x), x, 1);
+        Horner.addMoments(above, aPlace, a.length, h, x);
+        Horner.addMoments(below, bPlace, terms.length - 1, h * scale(x) * Math.abs(x), x);
     }
 }
