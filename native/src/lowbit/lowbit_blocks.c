@@ -92,12 +92,12 @@ static void group_floats(int type, const unsigned char *chunk, int blocks, float
 
 /* The products of 32 unsigned codes below 64 and activations, in eight partial sums. */
 GATUN_INLINE __m256i products(__m256i u, const int8_t *q) {
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(u, vi_load(q)), _mm256_set1_epi16(1));
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(u, vi_load_bytes(q)), _mm256_set1_epi16(1));
 }
 
 /* Of signed weights; no activation is -128. */
 GATUN_INLINE __m256i signed_products(__m256i w, const int8_t *q) {
-    __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(vi_load(q), w));
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(vi_load_bytes(q), w));
     return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
@@ -126,7 +126,7 @@ static void q8_0_sums(const unsigned char *chunk, int blocks, const int8_t *q, i
         v[i] = _mm256_setzero_si256();
     }
     for (int i = 0; i < blocks; i++) {
-        v[i] = signed_products(vi_load(chunk + i * Q8_0_BYTES + 2), q + 32 * i);
+        v[i] = signed_products(vi_load_bytes(chunk + i * Q8_0_BYTES + 2), q + 32 * i);
     }
     __m256i a = sum_halves(v), b = sum_halves(v + 4);
     vi_store(sums, _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31)));
@@ -136,7 +136,7 @@ static void q4_k_sums(const unsigned char *chunk, const int8_t *q, int32_t *sums
     __m256i v[8];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-        __m256i nibbles = vi_load(chunk + Q4_K_CODES + 32 * i);
+        __m256i nibbles = vi_load_bytes(chunk + Q4_K_CODES + 32 * i);
         v[2 * i] = products(_mm256_and_si256(nibbles, vi_mask_bytes(15)), q + 64 * i);
         v[2 * i + 1] = products(_mm256_and_si256(_mm256_srli_epi16(nibbles, 4), vi_mask_bytes(15)), q + 64 * i + 32);
     }
@@ -149,8 +149,8 @@ static void q6_k_sums(const unsigned char *chunk, const int8_t *q, int32_t *sums
     const __m256i in_turn = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
 #pragma GCC unroll 2
     for (int half = 0; half < 2; half++) {
-        const __m256i first = vi_load(chunk + 64 * half), second = vi_load(chunk + 64 * half + 32);
-        const __m256i bits = vi_load(chunk + Q6_K_HIGH + 32 * half);
+        const __m256i first = vi_load_bytes(chunk + 64 * half), second = vi_load_bytes(chunk + 64 * half + 32);
+        const __m256i bits = vi_load_bytes(chunk + Q6_K_HIGH + 32 * half);
         const int8_t *at = q + 128 * half;
         __m256i v[4];
         v[0] = products(
@@ -239,7 +239,7 @@ static float multiply_row(const lowbit_multiply_arguments *a, long long row, con
         if (count == 8) {
             for (int i = 0; i < groups; i += VF_LANES) {
                 const int v = i / VF_LANES % LANE_VECTORS;
-                vf sum = vi_to_float(vi_add(vi_load(sums + i), vi_load(x->sums + at + i)));
+                vf sum = vi_to_float(vi_add(vi_load_bytes(sums + i), vi_load_bytes(x->sums + at + i)));
                 total[v] = vf_fma(vf_mul(sum, vf_load(scale + i)), vf_load(x->scales + at + i), total[v]);
                 if (offsets) {
                     total[v] = vf_fma(vf_load(offset + i), vf_load(x->scaled_sums + at + i), total[v]);
@@ -292,7 +292,7 @@ void GATUN_AT_LEVEL(lowbit_multiply_blocks)(const lowbit_multiply_arguments *a, 
 
 GATUN_INLINE void put_nibbles(const unsigned char *from, int n, int shift, vf zero, vf scale, vf offset, float *to) {
     for (int i = 0; i < n; i += VF_LANES) {
-        vi code = vi_and(vi_shift_right(vi_load_u8(from + i), shift), vi_set(15));
+        vi code = vi_and(vi_shift_right_unsigned(vi_load_u8(from + i), shift), vi_set(15));
         vf_store(to + i, vf_fma(vf_sub(vi_to_float(code), zero), scale, offset));
     }
 }
@@ -327,8 +327,8 @@ static void decode_chunk(int type, const unsigned char *chunk, int blocks, float
             const int half = k / 128, quarter = k % 128 / 32, l = k % 32;
             vi low = vi_load_u8(chunk + 64 * half + l + 32 * (quarter & 1));
             vi high = vi_load_u8(chunk + Q6_K_HIGH + 32 * half + l);
-            low = vi_and(vi_shift_right(low, 4 * (quarter >> 1)), vi_set(15));
-            high = vi_shift_left(vi_and(vi_shift_right(high, 2 * quarter), vi_set(3)), 4);
+            low = vi_and(vi_shift_right_unsigned(low, 4 * (quarter >> 1)), vi_set(15));
+            high = vi_shift_left(vi_and(vi_shift_right_unsigned(high, 2 * quarter), vi_set(3)), 4);
             vf w = vf_sub(vi_to_float(vi_or(low, high)), vf_set(32));
             vf_store(weights + k, vf_mul(w, vf_set(scale[k / 16])));
         }

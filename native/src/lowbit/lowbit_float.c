@@ -16,10 +16,10 @@ static void decode_lines(const unsigned char *codes, int lines, int first, const
             const int to = column + v * VF_LANES;
             const vf scale = vf_load(values->scale[g] + to), zero = vf_load(values->zero[g] + to);
             const vf offset = vf_load(values->offset[g] + to);
-            const vi four = vi_load(codes + line * LOWBIT_LINE + v * VECTOR_BYTES);
+            const vi four = vi_load_bytes(codes + line * LOWBIT_LINE + v * VECTOR_BYTES);
 #pragma GCC unroll 4
             for (int b = 0; b < 4; b++) {
-                vf code = vi_to_float(vi_and(vi_shift_right(four, 8 * b), byte));
+                vf code = vi_to_float(vi_and(vi_shift_right_unsigned(four, 8 * b), byte));
                 vf_store((*panel)[4 * line + b] + to, vf_fma(vf_sub(code, zero), scale, offset));
             }
         }

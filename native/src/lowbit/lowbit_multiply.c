@@ -34,7 +34,7 @@ GATUN_INLINE void add_products(const chunk_product *p, const int8_t *const codes
         vi weights[VECTORS];
 #pragma GCC unroll 16
         for (int v = 0; v < VECTORS; v++) {
-            weights[v] = vi_load(lines[v / TILE_VECTORS] + v % TILE_VECTORS * VECTOR_BYTES);
+            weights[v] = vi_load_bytes(lines[v / TILE_VECTORS] + v % TILE_VECTORS * VECTOR_BYTES);
         }
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
@@ -65,7 +65,7 @@ GATUN_INLINE void add_products(const chunk_product *p, const int8_t *const codes
             vi weights[VECTORS];
 #pragma GCC unroll 16
             for (int v = 0; v < VECTORS; v++) {
-                weights[v] = vi_load(lines[v / TILE_VECTORS] + line * LOWBIT_LINE + v % TILE_VECTORS * VECTOR_BYTES);
+                weights[v] = vi_load_bytes(lines[v / TILE_VECTORS] + line * LOWBIT_LINE + v % TILE_VECTORS * VECTOR_BYTES);
             }
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
@@ -118,7 +118,7 @@ GATUN_INLINE void multiply_rows(const chunk_product *p, long long row, const int
 #pragma GCC unroll 16
             for (int v = 0; v < VECTORS; v++) {
                 sums[r][v] =
-                    values ? vi_set(starts[r * groups_stride + segment]) : vi_load(block + r * COLUMNS + v * VF_LANES);
+                    values ? vi_set(starts[r * groups_stride + segment]) : vi_load_bytes(block + r * COLUMNS + v * VF_LANES);
             }
         }
         add_products(p, codes, begin, last, rows, run, sums);
@@ -227,7 +227,7 @@ static void finish_sums(const lowbit_multiply_arguments *a, long long row, int r
         const vf scaled_sum = vf_set(offsets ? x->scaled_sums[(row + r) * x->groups_stride] : 0.0f);
         float *at = block + r * COLUMNS + column;
         for (int lane = 0; lane < LOWBIT_TILE; lane += VF_LANES) {
-            vf total = vf_mul(vi_to_float(vi_load(at + lane)), vf_mul(factor, vf_load(header->scale + lane)));
+            vf total = vf_mul(vi_to_float(vi_load_bytes(at + lane)), vf_mul(factor, vf_load(header->scale + lane)));
             if (offsets) {
                 total = vf_fma(vf_load(header->offset + lane), scaled_sum, total);
             }

@@ -59,17 +59,17 @@ GATUN_INLINE void expand_slice(const unsigned char *in, const int bits, unsigned
     for (int t = 0; t < SLICE_LINES / 2; t++) {
 #pragma GCC unroll 4
         for (int v = 0; v < TILE_VECTORS; v++) {
-            vi nibbles = vi_load(in + t * LOWBIT_LINE + v * VECTOR_BYTES);
-            vi first = vi_and(nibbles, low), second = vi_and(vi_shift_right(nibbles, 4), low);
+            vi nibbles = vi_load_bytes(in + t * LOWBIT_LINE + v * VECTOR_BYTES);
+            vi first = vi_and(nibbles, low), second = vi_and(vi_shift_right_unsigned(nibbles, 4), low);
             if (bits == 5) {
-                vi high = vi_load(in + 4 * LOWBIT_LINE + v * VECTOR_BYTES);
+                vi high = vi_load_bytes(in + 4 * LOWBIT_LINE + v * VECTOR_BYTES);
                 first = vi_or(first, vi_and(vi_shift_left(high, 4 - t), bit4));
-                second = vi_or(second, vi_and(vi_shift_right(high, t), bit4));
+                second = vi_or(second, vi_and(vi_shift_right_unsigned(high, t), bit4));
             }
             if (bits == 6) {
-                vi high = vi_load(in + (4 + t / 2) * LOWBIT_LINE + v * VECTOR_BYTES);
+                vi high = vi_load_bytes(in + (4 + t / 2) * LOWBIT_LINE + v * VECTOR_BYTES);
                 first = vi_or(first, vi_and(t % 2 == 0 ? vi_shift_left(high, 4) : high, bits4));
-                second = vi_or(second, vi_and(t % 2 == 0 ? vi_shift_left(high, 2) : vi_shift_right(high, 2), bits4));
+                second = vi_or(second, vi_and(t % 2 == 0 ? vi_shift_left(high, 2) : vi_shift_right_unsigned(high, 2), bits4));
             }
             store_line(out + t * LOWBIT_LINE, v, first);
             store_line(out + (t + SLICE_LINES / 2) * LOWBIT_LINE, v, second);
@@ -83,9 +83,9 @@ static void split_planes(const unsigned char *in, int slices, int run, unsigned 
     for (int line = 0; line < slices * SLICE_LINES; line++) {
         unsigned char *to = out + (line + line / run * run) * LOWBIT_LINE;
         for (int v = 0; v < TILE_VECTORS; v++) {
-            vi codes = vi_load(in + line * LOWBIT_LINE + v * VECTOR_BYTES);
+            vi codes = vi_load_bytes(in + line * LOWBIT_LINE + v * VECTOR_BYTES);
             store_line(to, v, vi_and(codes, low));
-            store_line(to + run * LOWBIT_LINE, v, vi_and(vi_shift_right(codes, 4), low));
+            store_line(to + run * LOWBIT_LINE, v, vi_and(vi_shift_right_unsigned(codes, 4), low));
         }
     }
 }

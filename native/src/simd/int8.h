@@ -2,19 +2,19 @@
 /*
  * The vector vocabulary for products of 8-bit integers, beside simd.h.
  *
- * `vi` is a vector of VF_LANES 32-bit integers, or as many groups of four bytes:
+ * `vi` of simd.h, which has vi_set, vi_add, vi_max and shifts, is a vector of VF_LANES 32-bit integers, or as many groups
+ * of four bytes:
  *
- *   vi_zero()  vi_set(s)  vi_load(p)  vi_store(p, v)         p of any alignment
+ *   vi_zero()  vi_load_bytes(p)  vi_store(p, v)               p of any alignment
  *   vi_set_bytes(p)                  the four bytes at p in every lane
- *   vi_add  vi_mul                   modulo 2^32
+ *   vi_mul                           modulo 2^32
  *   vi_and  vi_or                    bitwise
  *   vi_mask_bytes(b)                 every byte b
- *   vi_shift_left(v, n)  vi_shift_right(v, n)                 of the lanes, zeros come in
+ *   vi_shift_right_unsigned(v, n)    of the lanes, zeros come in
  *   vi_to_float(v)                   rounded to nearest even
  *   vi_load_s8(p)  vi_load_u8(p)     VF_LANES signed or unsigned bytes, widened
  *   vi_store_s8(p, v)                the lowest byte of each lane
  *   vi_magnitude(v)                  the bits of |v|: ordered as the magnitudes are, Inf and NaN above all numbers
- *   vi_max(a, b)                     signed
  *   vi_max_lanes(v)  vi_sum_lanes(v) over the lanes
  *   vi_round(v)                      to the nearest integer, ties to even; |v| < 2^31
  *   vi_round_quotient(a, b, limit)   a / b rounded to float, then as vi_round, between -limit and limit; 0 for NaN.
@@ -43,29 +43,22 @@ GATUN_INLINE int32_t four_bytes(const void *p) {
 
 #if defined(GATUN_LEVEL_SCALAR)
 
-typedef int32_t vi;
 #define VI_FUSED_DOT 1
 
 GATUN_INLINE vi vi_zero(void) {
     return 0;
 }
-GATUN_INLINE vi vi_set(int32_t s) {
-    return s;
-}
-GATUN_INLINE vi vi_load(const void *p) {
-    return four_bytes(p);
+GATUN_INLINE vi vi_load_bytes(const void *p) {
+    return (vi)four_bytes(p);
 }
 GATUN_INLINE void vi_store(void *p, vi v) {
     memcpy(p, &v, sizeof v);
 }
 GATUN_INLINE vi vi_set_bytes(const void *p) {
-    return four_bytes(p);
-}
-GATUN_INLINE vi vi_add(vi a, vi b) {
-    return (vi)((uint32_t)a + (uint32_t)b);
+    return (vi)four_bytes(p);
 }
 GATUN_INLINE vi vi_mul(vi a, vi b) {
-    return (vi)((uint32_t)a * (uint32_t)b);
+    return a * b;
 }
 GATUN_INLINE vi vi_and(vi a, vi b) {
     return a & b;
@@ -74,41 +67,35 @@ GATUN_INLINE vi vi_or(vi a, vi b) {
     return a | b;
 }
 GATUN_INLINE vi vi_mask_bytes(int b) {
-    return (vi)((uint32_t)b * 0x01010101u);
+    return (vi)b * 0x01010101u;
 }
-GATUN_INLINE vi vi_shift_left(vi v, int n) {
-    return (vi)((uint32_t)v << n);
-}
-GATUN_INLINE vi vi_shift_right(vi v, int n) {
-    return (vi)((uint32_t)v >> n);
+GATUN_INLINE vi vi_shift_right_unsigned(vi v, int n) {
+    return v >> n;
 }
 GATUN_INLINE vf vi_to_float(vi v) {
-    return (float)v;
+    return (float)(int32_t)v;
 }
 GATUN_INLINE vi vi_load_s8(const void *p) {
-    return *(const int8_t *)p;
+    return (vi)(int32_t) * (const int8_t *)p;
 }
 GATUN_INLINE vi vi_load_u8(const void *p) {
     return *(const uint8_t *)p;
 }
 GATUN_INLINE void vi_store_s8(void *p, vi v) {
-    *(int8_t *)p = (int8_t)v;
+    *(int8_t *)p = (int8_t)(int32_t)v;
 }
 GATUN_INLINE vi vi_magnitude(vf v) {
-    return (vi)(float_bits(v) & 0x7fffffffu);
-}
-GATUN_INLINE vi vi_max(vi a, vi b) {
-    return a > b ? a : b;
+    return float_bits(v) & 0x7fffffffu;
 }
 GATUN_INLINE int32_t vi_max_lanes(vi v) {
-    return v;
+    return (int32_t)v;
 }
 GATUN_INLINE int32_t vi_sum_lanes(vi v) {
-    return v;
+    return (int32_t)v;
 }
 /* Up to 2^22, adding 1.5 * 2^23 leaves no place for a fraction. */
 GATUN_INLINE vi vi_round(vf v) {
-    return v < 0x1p22f && v > -0x1p22f ? (vi)((v + 0x1.8p23f) - 0x1.8p23f) : (vi)v;
+    return (vi)(int32_t)(v < 0x1p22f && v > -0x1p22f ? (v + 0x1.8p23f) - 0x1.8p23f : v);
 }
 GATUN_INLINE vi vi_round_quotient(vf a, vf b, vf limit) {
     float quotient = a / b;
@@ -117,24 +104,20 @@ GATUN_INLINE vi vi_round_quotient(vf a, vf b, vf limit) {
 }
 GATUN_INLINE vi vi_dot(vi sum, vi u, vi q) {
     for (int b = 0; b < 4; b++) {
-        sum = vi_add(sum, (int32_t)((uint32_t)u >> 8 * b & 255u) * (int8_t)((uint32_t)q >> 8 * b & 255u));
+        sum += (vi)((int32_t)(u >> 8 * b & 255u) * (int8_t)(q >> 8 * b & 255u));
     }
     return sum;
 }
 
 #elif defined(GATUN_LEVEL_AVX2)
 
-typedef __m256i vi;
 typedef __m256i vp;
 #define VI_FUSED_DOT 0
 
 GATUN_INLINE vi vi_zero(void) {
     return _mm256_setzero_si256();
 }
-GATUN_INLINE vi vi_set(int32_t s) {
-    return _mm256_set1_epi32(s);
-}
-GATUN_INLINE vi vi_load(const void *p) {
+GATUN_INLINE vi vi_load_bytes(const void *p) {
     return _mm256_loadu_si256((const __m256i *)p);
 }
 GATUN_INLINE void vi_store(void *p, vi v) {
@@ -142,9 +125,6 @@ GATUN_INLINE void vi_store(void *p, vi v) {
 }
 GATUN_INLINE vi vi_set_bytes(const void *p) {
     return _mm256_set1_epi32(four_bytes(p));
-}
-GATUN_INLINE vi vi_add(vi a, vi b) {
-    return _mm256_add_epi32(a, b);
 }
 GATUN_INLINE vi vi_mul(vi a, vi b) {
     return _mm256_mullo_epi32(a, b);
@@ -158,10 +138,7 @@ GATUN_INLINE vi vi_or(vi a, vi b) {
 GATUN_INLINE vi vi_mask_bytes(int b) {
     return _mm256_set1_epi8((char)b);
 }
-GATUN_INLINE vi vi_shift_left(vi v, int n) {
-    return _mm256_slli_epi32(v, n);
-}
-GATUN_INLINE vi vi_shift_right(vi v, int n) {
+GATUN_INLINE vi vi_shift_right_unsigned(vi v, int n) {
     return _mm256_srli_epi32(v, n);
 }
 GATUN_INLINE vf vi_to_float(vi v) {
@@ -179,9 +156,6 @@ GATUN_INLINE void vi_store_s8(void *p, vi v) {
 }
 GATUN_INLINE vi vi_magnitude(vf v) {
     return _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(0x7fffffff));
-}
-GATUN_INLINE vi vi_max(vi a, vi b) {
-    return _mm256_max_epi32(a, b);
 }
 GATUN_INLINE int32_t vi_max_lanes(vi v) {
     __m128i four = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
@@ -215,15 +189,10 @@ GATUN_INLINE vi vi_add_pairs(vi sum, vp pairs, int factor) {
 
 #elif defined(GATUN_LEVEL_AVX512) || defined(GATUN_LEVEL_AVX512VNNI)
 
-typedef __m512i vi;
-
 GATUN_INLINE vi vi_zero(void) {
     return _mm512_setzero_si512();
 }
-GATUN_INLINE vi vi_set(int32_t s) {
-    return _mm512_set1_epi32(s);
-}
-GATUN_INLINE vi vi_load(const void *p) {
+GATUN_INLINE vi vi_load_bytes(const void *p) {
     return _mm512_loadu_si512(p);
 }
 GATUN_INLINE void vi_store(void *p, vi v) {
@@ -231,9 +200,6 @@ GATUN_INLINE void vi_store(void *p, vi v) {
 }
 GATUN_INLINE vi vi_set_bytes(const void *p) {
     return _mm512_set1_epi32(four_bytes(p));
-}
-GATUN_INLINE vi vi_add(vi a, vi b) {
-    return _mm512_add_epi32(a, b);
 }
 GATUN_INLINE vi vi_mul(vi a, vi b) {
     return _mm512_mullo_epi32(a, b);
@@ -247,10 +213,7 @@ GATUN_INLINE vi vi_or(vi a, vi b) {
 GATUN_INLINE vi vi_mask_bytes(int b) {
     return _mm512_set1_epi8((char)b);
 }
-GATUN_INLINE vi vi_shift_left(vi v, int n) {
-    return _mm512_slli_epi32(v, (unsigned)n);
-}
-GATUN_INLINE vi vi_shift_right(vi v, int n) {
+GATUN_INLINE vi vi_shift_right_unsigned(vi v, int n) {
     return _mm512_srli_epi32(v, (unsigned)n);
 }
 GATUN_INLINE vf vi_to_float(vi v) {
@@ -267,9 +230,6 @@ GATUN_INLINE void vi_store_s8(void *p, vi v) {
 }
 GATUN_INLINE vi vi_magnitude(vf v) {
     return _mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32(0x7fffffff));
-}
-GATUN_INLINE vi vi_max(vi a, vi b) {
-    return _mm512_max_epi32(a, b);
 }
 GATUN_INLINE int32_t vi_max_lanes(vi v) {
     return _mm512_reduce_max_epi32(v);
@@ -309,15 +269,10 @@ GATUN_INLINE vi vi_add_pairs(vi sum, vp pairs, int factor) {
 
 #elif defined(GATUN_LEVEL_NEON) || defined(GATUN_LEVEL_NEONDOT)
 
-typedef int32x4_t vi;
-
 GATUN_INLINE vi vi_zero(void) {
     return vdupq_n_s32(0);
 }
-GATUN_INLINE vi vi_set(int32_t s) {
-    return vdupq_n_s32(s);
-}
-GATUN_INLINE vi vi_load(const void *p) {
+GATUN_INLINE vi vi_load_bytes(const void *p) {
     return vreinterpretq_s32_u8(vld1q_u8((const uint8_t *)p));
 }
 GATUN_INLINE void vi_store(void *p, vi v) {
@@ -325,9 +280,6 @@ GATUN_INLINE void vi_store(void *p, vi v) {
 }
 GATUN_INLINE vi vi_set_bytes(const void *p) {
     return vdupq_n_s32(four_bytes(p));
-}
-GATUN_INLINE vi vi_add(vi a, vi b) {
-    return vaddq_s32(a, b);
 }
 GATUN_INLINE vi vi_mul(vi a, vi b) {
     return vmulq_s32(a, b);
@@ -341,10 +293,7 @@ GATUN_INLINE vi vi_or(vi a, vi b) {
 GATUN_INLINE vi vi_mask_bytes(int b) {
     return vreinterpretq_s32_u8(vdupq_n_u8((uint8_t)b));
 }
-GATUN_INLINE vi vi_shift_left(vi v, int n) {
-    return vshlq_s32(v, vdupq_n_s32(n));
-}
-GATUN_INLINE vi vi_shift_right(vi v, int n) {
+GATUN_INLINE vi vi_shift_right_unsigned(vi v, int n) {
     return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(v), vdupq_n_s32(-n)));
 }
 GATUN_INLINE vf vi_to_float(vi v) {
@@ -365,9 +314,6 @@ GATUN_INLINE void vi_store_s8(void *p, vi v) {
 }
 GATUN_INLINE vi vi_magnitude(vf v) {
     return vandq_s32(vreinterpretq_s32_f32(v), vdupq_n_s32(0x7fffffff));
-}
-GATUN_INLINE vi vi_max(vi a, vi b) {
-    return vmaxq_s32(a, b);
 }
 GATUN_INLINE int32_t vi_max_lanes(vi v) {
     return vmaxvq_s32(v);
