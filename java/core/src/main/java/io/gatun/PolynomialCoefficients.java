@@ -23,7 +23,7 @@ public record PolynomialCoefficients(Tensor values) implements AutoCloseable {
      * @throws NullPointerException if values is null
      */
     public PolynomialCoefficients {
-        Objects.requireNonNull(values, "values: expected a Tensor, but it is null");
+        Objects.requireNonNull(values, "coefficients: expected a Tensor, but it is null");
     }
 
     /**

@@ -38,6 +38,8 @@ public final class BenchOperations {
             all.add(new ZeroMeanBench(axis));
         }
         all.add(new FoldAffineBench());
+        all.addAll(ActivationBenches.all());
+        all.addAll(PolynomialBenches.all());
         return List.copyOf(all);
     }
 

@@ -2,6 +2,8 @@
 package io.gatun.bench;
 
 import io.gatun.DType;
+import io.gatun.Device;
+import io.gatun.Tensor;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -26,6 +28,7 @@ final class Evaluation {
     private final Map<String, float[]> outputs = new HashMap<>();
     private final Map<String, Sums> sums = new HashMap<>();
     private final Map<String, double[]> means = new HashMap<>();
+    private final Map<String, float[]> reference = new HashMap<>();
     private int row;
     private double units;
     private double absolute;
@@ -85,6 +88,34 @@ final class Evaluation {
                     row = last;
                     return mean;
                 });
+    }
+
+    /** What the reference device writes into this row of an output, in float32. */
+    double[] reference(String name) {
+        if (reference.isEmpty()) {
+            computeReference();
+        }
+        return part(reference.get(name), name);
+    }
+
+    /** All of its outputs, once. */
+    private void computeReference() {
+        Device device = Device.reference();
+        Map<String, Tensor> tensors = new HashMap<>();
+        for (Operand operand : workload.operation().operands()) {
+            float[] values = workload.array(operand.name());
+            reference.put(operand.name(), values);
+            tensors.put(
+                    operand.name(),
+                    operand.extent() == Operand.Extent.FULL
+                            ? device.tensor(
+                                            values,
+                                            workload.rows(),
+                                            workload.stride(operand.name()))
+                                    .slice(1, 0, workload.width())
+                            : device.tensor(values, values.length));
+        }
+        workload.operation().gatun(tensors::get).run();
     }
 
     /** What the call wrote into this row. */

@@ -4,7 +4,11 @@ package io.gatun.bench;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import io.gatun.DType;
+import io.gatun.bench.jmh.ActivationBackwardBenchmark;
+import io.gatun.bench.jmh.ActivationBenchmark;
+import io.gatun.bench.jmh.HeadGateBenchmark;
 import io.gatun.bench.jmh.HeadNormalizationBenchmark;
+import io.gatun.bench.jmh.PolynomialActivationBenchmark;
 import io.gatun.bench.jmh.NormalizationBackwardBenchmark;
 import io.gatun.bench.jmh.NormalizationBenchmark;
 import io.gatun.bench.jmh.OperationBenchmark;
@@ -29,7 +33,11 @@ class OperationBenchmarkTest {
                 ResidualNormalizationBenchmark.class,
                 ResidualNormalizationBackwardBenchmark.class,
                 HeadNormalizationBenchmark.class,
-                WeightConversionBenchmark.class
+                WeightConversionBenchmark.class,
+                ActivationBenchmark.class,
+                ActivationBackwardBenchmark.class,
+                HeadGateBenchmark.class,
+                PolynomialActivationBenchmark.class
             })
     void everyCombinationOfTheDefaultParametersRuns(Class<? extends OperationBenchmark> type)
             throws ReflectiveOperationException {
