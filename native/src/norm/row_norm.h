@@ -318,11 +318,6 @@ GATUN_INLINE vf output_vector(const output_operands *o, long long j, const outpu
     return normalized(o, load(o->x, j, form.dtype), j, VF_LANES, true, form);
 }
 
-/* Elements before the first whole line of y. */
-GATUN_INLINE long long lead_of(const void *y, const int dtype) {
-    return (-(long long)(uintptr_t)y & (LINE_BYTES - 1)) / element_bytes(dtype);
-}
-
 /* Where the first whole vector of y begins in columns [begin, end); `begin` where that is no gain. Java arrays lie half a
  * vector off, and then every other access would cross a line. */
 GATUN_INLINE long long first_aligned(const void *y, long long begin, long long end, const int dtype) {
