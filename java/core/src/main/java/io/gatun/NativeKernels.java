@@ -49,6 +49,12 @@ final class NativeKernels implements Kernels {
     }
 
     @Override
+    public LowBitKernels lowBit() {
+        synchronize();
+        return ReferenceLowBit.INSTANCE;
+    }
+
+    @Override
     public DeviceMemory allocate(long bytes) {
         handle.acquire();
         try {
