@@ -58,7 +58,7 @@
 #include "scalar.h"
 #elif defined(GATUN_LEVEL_AVX2)
 #include "avx2.h"
-#elif defined(GATUN_LEVEL_AVX512)
+#elif defined(GATUN_LEVEL_AVX512) || defined(GATUN_LEVEL_AVX512VNNI)
 #include "avx512.h"
 #elif defined(GATUN_LEVEL_NEON)
 #include "neon.h"

@@ -3,6 +3,7 @@ package io.gatun.bindings;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.bindings.generated.gatun_h;
 import java.io.IOException;
@@ -33,6 +34,10 @@ class HeaderDriftTest {
             ": native/include and the generated bindings differ; run bindings/regenerate";
     private static final String DESCRIPTOR = "$descriptor";
     private static final String CRITICAL = "Critical";
+
+    /** Classes without kernels, or with such that never take heap memory. */
+    private static final Set<Class<?>> PLAIN =
+            Set.of(CoreFunctions.class, LowBitFunctions.class, LowBitMatrixFunctions.class);
 
     private final CHeader header = CHeader.read();
 
@@ -124,7 +129,7 @@ class HeaderDriftTest {
     @Test
     void everyKernelHasACriticalMethodWithTheSameArguments() throws IOException {
         for (Class<?> type : functionClasses()) {
-            if (type == CoreFunctions.class) {
+            if (PLAIN.contains(type)) {
                 continue;
             }
             List<Method> critical =
@@ -147,6 +152,15 @@ class HeaderDriftTest {
                         describeParameters(method),
                         name);
             }
+        }
+    }
+
+    @Test
+    void plainClassesHaveNoCriticalMethod() {
+        for (Class<?> type : PLAIN) {
+            assertTrue(
+                    publicStatic(type).noneMatch(m -> m.getName().endsWith(CRITICAL)),
+                    type.getName());
         }
     }
 

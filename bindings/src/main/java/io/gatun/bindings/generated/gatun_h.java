@@ -1101,6 +1101,1887 @@ public class gatun_h extends gatun_h$shared {
            throw new AssertionError("should not reach here", ex$);
         }
     }
+    private static final int GATUN_LOWBIT_QUANTIZED = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_scheme.GATUN_LOWBIT_QUANTIZED = 0
+     * }
+     */
+    public static int GATUN_LOWBIT_QUANTIZED() {
+        return GATUN_LOWBIT_QUANTIZED;
+    }
+    private static final int GATUN_LOWBIT_GGUF = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_scheme.GATUN_LOWBIT_GGUF = 1
+     * }
+     */
+    public static int GATUN_LOWBIT_GGUF() {
+        return GATUN_LOWBIT_GGUF;
+    }
+    private static final int GATUN_LOWBIT_GGUF_IN_PLACE = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_scheme.GATUN_LOWBIT_GGUF_IN_PLACE = 2
+     * }
+     */
+    public static int GATUN_LOWBIT_GGUF_IN_PLACE() {
+        return GATUN_LOWBIT_GGUF_IN_PLACE;
+    }
+    private static final int GATUN_LOWBIT_AWQ = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_scheme.GATUN_LOWBIT_AWQ = 3
+     * }
+     */
+    public static int GATUN_LOWBIT_AWQ() {
+        return GATUN_LOWBIT_AWQ;
+    }
+    private static final int GATUN_LOWBIT_GPTQ = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_scheme.GATUN_LOWBIT_GPTQ = 4
+     * }
+     */
+    public static int GATUN_LOWBIT_GPTQ() {
+        return GATUN_LOWBIT_GPTQ;
+    }
+    private static final int GATUN_LOWBIT_NBITS = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_scheme.GATUN_LOWBIT_NBITS = 5
+     * }
+     */
+    public static int GATUN_LOWBIT_NBITS() {
+        return GATUN_LOWBIT_NBITS;
+    }
+    private static final int GATUN_LOWBIT_JLAMA = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_scheme.GATUN_LOWBIT_JLAMA = 6
+     * }
+     */
+    public static int GATUN_LOWBIT_JLAMA() {
+        return GATUN_LOWBIT_JLAMA;
+    }
+    private static final int GATUN_LOWBIT_INT8 = (int)7L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_scheme.GATUN_LOWBIT_INT8 = 7
+     * }
+     */
+    public static int GATUN_LOWBIT_INT8() {
+        return GATUN_LOWBIT_INT8;
+    }
+    private static final int GATUN_GGUF_Q4_0 = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_gguf_type.GATUN_GGUF_Q4_0 = 2
+     * }
+     */
+    public static int GATUN_GGUF_Q4_0() {
+        return GATUN_GGUF_Q4_0;
+    }
+    private static final int GATUN_GGUF_Q4_1 = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_gguf_type.GATUN_GGUF_Q4_1 = 3
+     * }
+     */
+    public static int GATUN_GGUF_Q4_1() {
+        return GATUN_GGUF_Q4_1;
+    }
+    private static final int GATUN_GGUF_Q5_0 = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_gguf_type.GATUN_GGUF_Q5_0 = 6
+     * }
+     */
+    public static int GATUN_GGUF_Q5_0() {
+        return GATUN_GGUF_Q5_0;
+    }
+    private static final int GATUN_GGUF_Q5_1 = (int)7L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_gguf_type.GATUN_GGUF_Q5_1 = 7
+     * }
+     */
+    public static int GATUN_GGUF_Q5_1() {
+        return GATUN_GGUF_Q5_1;
+    }
+    private static final int GATUN_GGUF_Q8_0 = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_gguf_type.GATUN_GGUF_Q8_0 = 8
+     * }
+     */
+    public static int GATUN_GGUF_Q8_0() {
+        return GATUN_GGUF_Q8_0;
+    }
+    private static final int GATUN_GGUF_Q4_K = (int)12L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_gguf_type.GATUN_GGUF_Q4_K = 12
+     * }
+     */
+    public static int GATUN_GGUF_Q4_K() {
+        return GATUN_GGUF_Q4_K;
+    }
+    private static final int GATUN_GGUF_Q5_K = (int)13L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_gguf_type.GATUN_GGUF_Q5_K = 13
+     * }
+     */
+    public static int GATUN_GGUF_Q5_K() {
+        return GATUN_GGUF_Q5_K;
+    }
+    private static final int GATUN_GGUF_Q6_K = (int)14L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_gguf_type.GATUN_GGUF_Q6_K = 14
+     * }
+     */
+    public static int GATUN_GGUF_Q6_K() {
+        return GATUN_GGUF_Q6_K;
+    }
+    private static final int GATUN_LOWBIT_SYMMETRIC = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_grid.GATUN_LOWBIT_SYMMETRIC = 0
+     * }
+     */
+    public static int GATUN_LOWBIT_SYMMETRIC() {
+        return GATUN_LOWBIT_SYMMETRIC;
+    }
+    private static final int GATUN_LOWBIT_AFFINE = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_grid.GATUN_LOWBIT_AFFINE = 1
+     * }
+     */
+    public static int GATUN_LOWBIT_AFFINE() {
+        return GATUN_LOWBIT_AFFINE;
+    }
+    private static final int GATUN_LOWBIT_PER_CHANNEL = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_group.GATUN_LOWBIT_PER_CHANNEL = 0
+     * }
+     */
+    public static int GATUN_LOWBIT_PER_CHANNEL() {
+        return GATUN_LOWBIT_PER_CHANNEL;
+    }
+    private static final int GATUN_LOWBIT_PER_TENSOR = (int)-1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_group.GATUN_LOWBIT_PER_TENSOR = -1
+     * }
+     */
+    public static int GATUN_LOWBIT_PER_TENSOR() {
+        return GATUN_LOWBIT_PER_TENSOR;
+    }
+    private static final int GATUN_LOWBIT_HAS_PERMUTATION = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_flag.GATUN_LOWBIT_HAS_PERMUTATION = 1
+     * }
+     */
+    public static int GATUN_LOWBIT_HAS_PERMUTATION() {
+        return GATUN_LOWBIT_HAS_PERMUTATION;
+    }
+    private static final int GATUN_LOWBIT_HAS_MINUS_128 = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_flag.GATUN_LOWBIT_HAS_MINUS_128 = 2
+     * }
+     */
+    public static int GATUN_LOWBIT_HAS_MINUS_128() {
+        return GATUN_LOWBIT_HAS_MINUS_128;
+    }
+    private static final int GATUN_LOWBIT_GPTQ_ZERO_ONES = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_flag.GATUN_LOWBIT_GPTQ_ZERO_ONES = 4
+     * }
+     */
+    public static int GATUN_LOWBIT_GPTQ_ZERO_ONES() {
+        return GATUN_LOWBIT_GPTQ_ZERO_ONES;
+    }
+    private static final int GATUN_LOWBIT_FLOAT = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_activation.GATUN_LOWBIT_FLOAT = 0
+     * }
+     */
+    public static int GATUN_LOWBIT_FLOAT() {
+        return GATUN_LOWBIT_FLOAT;
+    }
+    private static final int GATUN_LOWBIT_INT8_ROW = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_activation.GATUN_LOWBIT_INT8_ROW = 1
+     * }
+     */
+    public static int GATUN_LOWBIT_INT8_ROW() {
+        return GATUN_LOWBIT_INT8_ROW;
+    }
+    private static final int GATUN_LOWBIT_INT8_32 = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_activation.GATUN_LOWBIT_INT8_32 = 32
+     * }
+     */
+    public static int GATUN_LOWBIT_INT8_32() {
+        return GATUN_LOWBIT_INT8_32;
+    }
+    private static final int GATUN_LOWBIT_INT8_64 = (int)64L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_activation.GATUN_LOWBIT_INT8_64 = 64
+     * }
+     */
+    public static int GATUN_LOWBIT_INT8_64() {
+        return GATUN_LOWBIT_INT8_64;
+    }
+    private static final int GATUN_LOWBIT_INT8_128 = (int)128L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_activation.GATUN_LOWBIT_INT8_128 = 128
+     * }
+     */
+    public static int GATUN_LOWBIT_INT8_128() {
+        return GATUN_LOWBIT_INT8_128;
+    }
+    private static final int GATUN_LOWBIT_INT8_256 = (int)256L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_activation.GATUN_LOWBIT_INT8_256 = 256
+     * }
+     */
+    public static int GATUN_LOWBIT_INT8_256() {
+        return GATUN_LOWBIT_INT8_256;
+    }
+    private static final int GATUN_LOWBIT_INT8_CHANNEL = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_lowbit_activation.GATUN_LOWBIT_INT8_CHANNEL = 2
+     * }
+     */
+    public static int GATUN_LOWBIT_INT8_CHANNEL() {
+        return GATUN_LOWBIT_INT8_CHANNEL;
+    }
+    private static final int GATUN_INT8_TO_FLOAT = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_int8_result.GATUN_INT8_TO_FLOAT = 0
+     * }
+     */
+    public static int GATUN_INT8_TO_FLOAT() {
+        return GATUN_INT8_TO_FLOAT;
+    }
+    private static final int GATUN_INT8_TO_INT = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_int8_result.GATUN_INT8_TO_INT = 1
+     * }
+     */
+    public static int GATUN_INT8_TO_INT() {
+        return GATUN_INT8_TO_INT;
+    }
+
+    private static class gatun_lowbit_matrix_from_floats {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_from_floats").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_floats(const gatun_context *context, int dtype, long long outputs, long long inputs, const void *weight, long long weight_stride, int bits, int grid, long long group_size, int scale_dtype, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_from_floats$descriptor() {
+        return gatun_lowbit_matrix_from_floats.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_floats(const gatun_context *context, int dtype, long long outputs, long long inputs, const void *weight, long long weight_stride, int bits, int grid, long long group_size, int scale_dtype, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_from_floats$handle() {
+        return gatun_lowbit_matrix_from_floats.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_floats(const gatun_context *context, int dtype, long long outputs, long long inputs, const void *weight, long long weight_stride, int bits, int grid, long long group_size, int scale_dtype, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_from_floats$address() {
+        return gatun_lowbit_matrix_from_floats.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_floats(const gatun_context *context, int dtype, long long outputs, long long inputs, const void *weight, long long weight_stride, int bits, int grid, long long group_size, int scale_dtype, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_lowbit_matrix_from_floats(MemorySegment context, int dtype, long outputs, long inputs, MemorySegment weight, long weight_stride, int bits, int grid, long group_size, int scale_dtype, MemorySegment matrix, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_lowbit_matrix_from_floats.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_from_floats", context, dtype, outputs, inputs, weight, weight_stride, bits, grid, group_size, scale_dtype, matrix, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, outputs, inputs, weight, weight_stride, bits, grid, group_size, scale_dtype, matrix, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_from_gguf {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_from_gguf").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_gguf(const gatun_context *context, int type, long long outputs, long long inputs, const void *data, long long data_bytes, int in_place, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_from_gguf$descriptor() {
+        return gatun_lowbit_matrix_from_gguf.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_gguf(const gatun_context *context, int type, long long outputs, long long inputs, const void *data, long long data_bytes, int in_place, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_from_gguf$handle() {
+        return gatun_lowbit_matrix_from_gguf.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_gguf(const gatun_context *context, int type, long long outputs, long long inputs, const void *data, long long data_bytes, int in_place, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_from_gguf$address() {
+        return gatun_lowbit_matrix_from_gguf.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_gguf(const gatun_context *context, int type, long long outputs, long long inputs, const void *data, long long data_bytes, int in_place, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_lowbit_matrix_from_gguf(MemorySegment context, int type, long outputs, long inputs, MemorySegment data, long data_bytes, int in_place, MemorySegment matrix, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_lowbit_matrix_from_gguf.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_from_gguf", context, type, outputs, inputs, data, data_bytes, in_place, matrix, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, type, outputs, inputs, data, data_bytes, in_place, matrix, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_from_awq {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_from_awq").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_awq(const gatun_context *context, long long outputs, long long inputs, long long group_size, const void *qweight, long long qweight_bytes, const void *qzeros, long long qzeros_bytes, int scale_dtype, const void *scales, long long scales_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_from_awq$descriptor() {
+        return gatun_lowbit_matrix_from_awq.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_awq(const gatun_context *context, long long outputs, long long inputs, long long group_size, const void *qweight, long long qweight_bytes, const void *qzeros, long long qzeros_bytes, int scale_dtype, const void *scales, long long scales_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_from_awq$handle() {
+        return gatun_lowbit_matrix_from_awq.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_awq(const gatun_context *context, long long outputs, long long inputs, long long group_size, const void *qweight, long long qweight_bytes, const void *qzeros, long long qzeros_bytes, int scale_dtype, const void *scales, long long scales_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_from_awq$address() {
+        return gatun_lowbit_matrix_from_awq.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_awq(const gatun_context *context, long long outputs, long long inputs, long long group_size, const void *qweight, long long qweight_bytes, const void *qzeros, long long qzeros_bytes, int scale_dtype, const void *scales, long long scales_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_lowbit_matrix_from_awq(MemorySegment context, long outputs, long inputs, long group_size, MemorySegment qweight, long qweight_bytes, MemorySegment qzeros, long qzeros_bytes, int scale_dtype, MemorySegment scales, long scales_bytes, MemorySegment matrix, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_lowbit_matrix_from_awq.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_from_awq", context, outputs, inputs, group_size, qweight, qweight_bytes, qzeros, qzeros_bytes, scale_dtype, scales, scales_bytes, matrix, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, outputs, inputs, group_size, qweight, qweight_bytes, qzeros, qzeros_bytes, scale_dtype, scales, scales_bytes, matrix, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_from_gptq {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_from_gptq").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_gptq(const gatun_context *context, int bits, int version, long long outputs, long long inputs, long long group_size, const void *qweight, long long qweight_bytes, const void *qzeros, long long qzeros_bytes, int scale_dtype, const void *scales, long long scales_bytes, const void *g_idx, long long g_idx_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_from_gptq$descriptor() {
+        return gatun_lowbit_matrix_from_gptq.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_gptq(const gatun_context *context, int bits, int version, long long outputs, long long inputs, long long group_size, const void *qweight, long long qweight_bytes, const void *qzeros, long long qzeros_bytes, int scale_dtype, const void *scales, long long scales_bytes, const void *g_idx, long long g_idx_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_from_gptq$handle() {
+        return gatun_lowbit_matrix_from_gptq.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_gptq(const gatun_context *context, int bits, int version, long long outputs, long long inputs, long long group_size, const void *qweight, long long qweight_bytes, const void *qzeros, long long qzeros_bytes, int scale_dtype, const void *scales, long long scales_bytes, const void *g_idx, long long g_idx_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_from_gptq$address() {
+        return gatun_lowbit_matrix_from_gptq.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_gptq(const gatun_context *context, int bits, int version, long long outputs, long long inputs, long long group_size, const void *qweight, long long qweight_bytes, const void *qzeros, long long qzeros_bytes, int scale_dtype, const void *scales, long long scales_bytes, const void *g_idx, long long g_idx_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_lowbit_matrix_from_gptq(MemorySegment context, int bits, int version, long outputs, long inputs, long group_size, MemorySegment qweight, long qweight_bytes, MemorySegment qzeros, long qzeros_bytes, int scale_dtype, MemorySegment scales, long scales_bytes, MemorySegment g_idx, long g_idx_bytes, MemorySegment matrix, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_lowbit_matrix_from_gptq.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_from_gptq", context, bits, version, outputs, inputs, group_size, qweight, qweight_bytes, qzeros, qzeros_bytes, scale_dtype, scales, scales_bytes, g_idx, g_idx_bytes, matrix, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, bits, version, outputs, inputs, group_size, qweight, qweight_bytes, qzeros, qzeros_bytes, scale_dtype, scales, scales_bytes, g_idx, g_idx_bytes, matrix, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_from_nbits {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_from_nbits").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_nbits(const gatun_context *context, int bits, long long outputs, long long inputs, long long block_size, const void *b, long long b_bytes, int scale_dtype, const void *scales, long long scales_bytes, int zero_point_dtype, const void *zero_points, long long zero_points_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_from_nbits$descriptor() {
+        return gatun_lowbit_matrix_from_nbits.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_nbits(const gatun_context *context, int bits, long long outputs, long long inputs, long long block_size, const void *b, long long b_bytes, int scale_dtype, const void *scales, long long scales_bytes, int zero_point_dtype, const void *zero_points, long long zero_points_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_from_nbits$handle() {
+        return gatun_lowbit_matrix_from_nbits.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_nbits(const gatun_context *context, int bits, long long outputs, long long inputs, long long block_size, const void *b, long long b_bytes, int scale_dtype, const void *scales, long long scales_bytes, int zero_point_dtype, const void *zero_points, long long zero_points_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_from_nbits$address() {
+        return gatun_lowbit_matrix_from_nbits.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_nbits(const gatun_context *context, int bits, long long outputs, long long inputs, long long block_size, const void *b, long long b_bytes, int scale_dtype, const void *scales, long long scales_bytes, int zero_point_dtype, const void *zero_points, long long zero_points_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_lowbit_matrix_from_nbits(MemorySegment context, int bits, long outputs, long inputs, long block_size, MemorySegment b, long b_bytes, int scale_dtype, MemorySegment scales, long scales_bytes, int zero_point_dtype, MemorySegment zero_points, long zero_points_bytes, MemorySegment matrix, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_lowbit_matrix_from_nbits.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_from_nbits", context, bits, outputs, inputs, block_size, b, b_bytes, scale_dtype, scales, scales_bytes, zero_point_dtype, zero_points, zero_points_bytes, matrix, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, bits, outputs, inputs, block_size, b, b_bytes, scale_dtype, scales, scales_bytes, zero_point_dtype, zero_points, zero_points_bytes, matrix, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_from_jlama {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_from_jlama").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_jlama(const gatun_context *context, int bits, long long outputs, long long inputs, const void *data, long long data_bytes, const void *scales, long long scales_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_from_jlama$descriptor() {
+        return gatun_lowbit_matrix_from_jlama.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_jlama(const gatun_context *context, int bits, long long outputs, long long inputs, const void *data, long long data_bytes, const void *scales, long long scales_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_from_jlama$handle() {
+        return gatun_lowbit_matrix_from_jlama.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_jlama(const gatun_context *context, int bits, long long outputs, long long inputs, const void *data, long long data_bytes, const void *scales, long long scales_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_from_jlama$address() {
+        return gatun_lowbit_matrix_from_jlama.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_jlama(const gatun_context *context, int bits, long long outputs, long long inputs, const void *data, long long data_bytes, const void *scales, long long scales_bytes, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_lowbit_matrix_from_jlama(MemorySegment context, int bits, long outputs, long inputs, MemorySegment data, long data_bytes, MemorySegment scales, long scales_bytes, MemorySegment matrix, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_lowbit_matrix_from_jlama.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_from_jlama", context, bits, outputs, inputs, data, data_bytes, scales, scales_bytes, matrix, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, bits, outputs, inputs, data, data_bytes, scales, scales_bytes, matrix, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_from_int8 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_from_int8").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_int8(const gatun_context *context, long long outputs, long long inputs, const void *codes, long long codes_stride, const float *scales, const int *zero_points, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_from_int8$descriptor() {
+        return gatun_lowbit_matrix_from_int8.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_int8(const gatun_context *context, long long outputs, long long inputs, const void *codes, long long codes_stride, const float *scales, const int *zero_points, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_from_int8$handle() {
+        return gatun_lowbit_matrix_from_int8.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_int8(const gatun_context *context, long long outputs, long long inputs, const void *codes, long long codes_stride, const float *scales, const int *zero_points, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_from_int8$address() {
+        return gatun_lowbit_matrix_from_int8.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_from_int8(const gatun_context *context, long long outputs, long long inputs, const void *codes, long long codes_stride, const float *scales, const int *zero_points, gatun_lowbit_matrix **matrix, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_lowbit_matrix_from_int8(MemorySegment context, long outputs, long inputs, MemorySegment codes, long codes_stride, MemorySegment scales, MemorySegment zero_points, MemorySegment matrix, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_lowbit_matrix_from_int8.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_from_int8", context, outputs, inputs, codes, codes_stride, scales, zero_points, matrix, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, outputs, inputs, codes, codes_stride, scales, zero_points, matrix, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_destroy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_destroy").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_destroy(gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_destroy$descriptor() {
+        return gatun_lowbit_matrix_destroy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_destroy(gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_destroy$handle() {
+        return gatun_lowbit_matrix_destroy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_destroy(gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_destroy$address() {
+        return gatun_lowbit_matrix_destroy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_destroy(gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static int gatun_lowbit_matrix_destroy(MemorySegment matrix) {
+        var mh$ = gatun_lowbit_matrix_destroy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_destroy", matrix);
+            }
+            return (int)mh$.invokeExact(matrix);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_outputs {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_outputs").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_outputs(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_outputs$descriptor() {
+        return gatun_lowbit_matrix_outputs.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_outputs(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_outputs$handle() {
+        return gatun_lowbit_matrix_outputs.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_outputs(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_outputs$address() {
+        return gatun_lowbit_matrix_outputs.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_outputs(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static long gatun_lowbit_matrix_outputs(MemorySegment matrix) {
+        var mh$ = gatun_lowbit_matrix_outputs.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_outputs", matrix);
+            }
+            return (long)mh$.invokeExact(matrix);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_inputs {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_inputs").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_inputs(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_inputs$descriptor() {
+        return gatun_lowbit_matrix_inputs.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_inputs(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_inputs$handle() {
+        return gatun_lowbit_matrix_inputs.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_inputs(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_inputs$address() {
+        return gatun_lowbit_matrix_inputs.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_inputs(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static long gatun_lowbit_matrix_inputs(MemorySegment matrix) {
+        var mh$ = gatun_lowbit_matrix_inputs.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_inputs", matrix);
+            }
+            return (long)mh$.invokeExact(matrix);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_bits {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_bits").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_bits(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_bits$descriptor() {
+        return gatun_lowbit_matrix_bits.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_bits(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_bits$handle() {
+        return gatun_lowbit_matrix_bits.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_bits(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_bits$address() {
+        return gatun_lowbit_matrix_bits.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_bits(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static int gatun_lowbit_matrix_bits(MemorySegment matrix) {
+        var mh$ = gatun_lowbit_matrix_bits.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_bits", matrix);
+            }
+            return (int)mh$.invokeExact(matrix);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_scheme {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_scheme").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_scheme(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_scheme$descriptor() {
+        return gatun_lowbit_matrix_scheme.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_scheme(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_scheme$handle() {
+        return gatun_lowbit_matrix_scheme.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_scheme(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_scheme$address() {
+        return gatun_lowbit_matrix_scheme.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_scheme(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static int gatun_lowbit_matrix_scheme(MemorySegment matrix) {
+        var mh$ = gatun_lowbit_matrix_scheme.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_scheme", matrix);
+            }
+            return (int)mh$.invokeExact(matrix);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_gguf_type {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_gguf_type").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_gguf_type(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_gguf_type$descriptor() {
+        return gatun_lowbit_matrix_gguf_type.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_gguf_type(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_gguf_type$handle() {
+        return gatun_lowbit_matrix_gguf_type.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_gguf_type(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_gguf_type$address() {
+        return gatun_lowbit_matrix_gguf_type.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_gguf_type(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static int gatun_lowbit_matrix_gguf_type(MemorySegment matrix) {
+        var mh$ = gatun_lowbit_matrix_gguf_type.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_gguf_type", matrix);
+            }
+            return (int)mh$.invokeExact(matrix);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_flags {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_flags").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_flags(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_flags$descriptor() {
+        return gatun_lowbit_matrix_flags.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_flags(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_flags$handle() {
+        return gatun_lowbit_matrix_flags.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_flags(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_flags$address() {
+        return gatun_lowbit_matrix_flags.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_flags(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static int gatun_lowbit_matrix_flags(MemorySegment matrix) {
+        var mh$ = gatun_lowbit_matrix_flags.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_flags", matrix);
+            }
+            return (int)mh$.invokeExact(matrix);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_group_size {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_group_size").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_group_size(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_group_size$descriptor() {
+        return gatun_lowbit_matrix_group_size.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_group_size(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_group_size$handle() {
+        return gatun_lowbit_matrix_group_size.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_group_size(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_group_size$address() {
+        return gatun_lowbit_matrix_group_size.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_group_size(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static long gatun_lowbit_matrix_group_size(MemorySegment matrix) {
+        var mh$ = gatun_lowbit_matrix_group_size.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_group_size", matrix);
+            }
+            return (long)mh$.invokeExact(matrix);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_bytes {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_bytes").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_bytes(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_bytes$descriptor() {
+        return gatun_lowbit_matrix_bytes.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_bytes(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_bytes$handle() {
+        return gatun_lowbit_matrix_bytes.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_bytes(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_bytes$address() {
+        return gatun_lowbit_matrix_bytes.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * long long gatun_lowbit_matrix_bytes(const gatun_lowbit_matrix *matrix)
+     * }
+     */
+    public static long gatun_lowbit_matrix_bytes(MemorySegment matrix) {
+        var mh$ = gatun_lowbit_matrix_bytes.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_bytes", matrix);
+            }
+            return (long)mh$.invokeExact(matrix);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_permutation {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_permutation").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_permutation(const gatun_lowbit_matrix *matrix, int *permutation, long long count)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_permutation$descriptor() {
+        return gatun_lowbit_matrix_permutation.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_permutation(const gatun_lowbit_matrix *matrix, int *permutation, long long count)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_permutation$handle() {
+        return gatun_lowbit_matrix_permutation.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_permutation(const gatun_lowbit_matrix *matrix, int *permutation, long long count)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_permutation$address() {
+        return gatun_lowbit_matrix_permutation.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_permutation(const gatun_lowbit_matrix *matrix, int *permutation, long long count)
+     * }
+     */
+    public static int gatun_lowbit_matrix_permutation(MemorySegment matrix, MemorySegment permutation, long count) {
+        var mh$ = gatun_lowbit_matrix_permutation.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_permutation", matrix, permutation, count);
+            }
+            return (int)mh$.invokeExact(matrix, permutation, count);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_dequantize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_dequantize").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_dequantize(const gatun_context *context, const gatun_lowbit_matrix *matrix, long long output_begin, long long output_end, int dtype, void *out, long long out_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_dequantize$descriptor() {
+        return gatun_lowbit_matrix_dequantize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_dequantize(const gatun_context *context, const gatun_lowbit_matrix *matrix, long long output_begin, long long output_end, int dtype, void *out, long long out_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_dequantize$handle() {
+        return gatun_lowbit_matrix_dequantize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_dequantize(const gatun_context *context, const gatun_lowbit_matrix *matrix, long long output_begin, long long output_end, int dtype, void *out, long long out_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_dequantize$address() {
+        return gatun_lowbit_matrix_dequantize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_dequantize(const gatun_context *context, const gatun_lowbit_matrix *matrix, long long output_begin, long long output_end, int dtype, void *out, long long out_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_lowbit_matrix_dequantize(MemorySegment context, MemorySegment matrix, long output_begin, long output_end, int dtype, MemorySegment out, long out_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_lowbit_matrix_dequantize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_dequantize", context, matrix, output_begin, output_end, dtype, out, out_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, matrix, output_begin, output_end, dtype, out, out_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_matrix_unpack {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_matrix_unpack").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_unpack(const gatun_context *context, const gatun_lowbit_matrix *matrix, long long output_begin, long long output_end, void *codes, float *scales, float *offsets, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_matrix_unpack$descriptor() {
+        return gatun_lowbit_matrix_unpack.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_unpack(const gatun_context *context, const gatun_lowbit_matrix *matrix, long long output_begin, long long output_end, void *codes, float *scales, float *offsets, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_matrix_unpack$handle() {
+        return gatun_lowbit_matrix_unpack.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_unpack(const gatun_context *context, const gatun_lowbit_matrix *matrix, long long output_begin, long long output_end, void *codes, float *scales, float *offsets, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_matrix_unpack$address() {
+        return gatun_lowbit_matrix_unpack.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_matrix_unpack(const gatun_context *context, const gatun_lowbit_matrix *matrix, long long output_begin, long long output_end, void *codes, float *scales, float *offsets, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_lowbit_matrix_unpack(MemorySegment context, MemorySegment matrix, long output_begin, long output_end, MemorySegment codes, MemorySegment scales, MemorySegment offsets, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_lowbit_matrix_unpack.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_matrix_unpack", context, matrix, output_begin, output_end, codes, scales, offsets, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, matrix, output_begin, output_end, codes, scales, offsets, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_quantize_activations {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_quantize_activations").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_quantize_activations(gatun_context *context, int dtype, long long rows, long long columns, const void *x, long long x_stride, int activation, const float *channel_scales, const float *channel_centres, int limit, void *codes, long long codes_stride, float *scales, int *sums, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_quantize_activations$descriptor() {
+        return gatun_lowbit_quantize_activations.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_quantize_activations(gatun_context *context, int dtype, long long rows, long long columns, const void *x, long long x_stride, int activation, const float *channel_scales, const float *channel_centres, int limit, void *codes, long long codes_stride, float *scales, int *sums, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_quantize_activations$handle() {
+        return gatun_lowbit_quantize_activations.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_quantize_activations(gatun_context *context, int dtype, long long rows, long long columns, const void *x, long long x_stride, int activation, const float *channel_scales, const float *channel_centres, int limit, void *codes, long long codes_stride, float *scales, int *sums, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_quantize_activations$address() {
+        return gatun_lowbit_quantize_activations.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_quantize_activations(gatun_context *context, int dtype, long long rows, long long columns, const void *x, long long x_stride, int activation, const float *channel_scales, const float *channel_centres, int limit, void *codes, long long codes_stride, float *scales, int *sums, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_lowbit_quantize_activations(MemorySegment context, int dtype, long rows, long columns, MemorySegment x, long x_stride, int activation, MemorySegment channel_scales, MemorySegment channel_centres, int limit, MemorySegment codes, long codes_stride, MemorySegment scales, MemorySegment sums, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_lowbit_quantize_activations.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_quantize_activations", context, dtype, rows, columns, x, x_stride, activation, channel_scales, channel_centres, limit, codes, codes_stride, scales, sums, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, rows, columns, x, x_stride, activation, channel_scales, channel_centres, limit, codes, codes_stride, scales, sums, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_multiply_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_multiply_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_multiply_scratch(const gatun_context *context, int dtype, long long rows, const gatun_lowbit_matrix *matrix, int activation, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_multiply_scratch$descriptor() {
+        return gatun_lowbit_multiply_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_multiply_scratch(const gatun_context *context, int dtype, long long rows, const gatun_lowbit_matrix *matrix, int activation, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_multiply_scratch$handle() {
+        return gatun_lowbit_multiply_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_multiply_scratch(const gatun_context *context, int dtype, long long rows, const gatun_lowbit_matrix *matrix, int activation, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_multiply_scratch$address() {
+        return gatun_lowbit_multiply_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_multiply_scratch(const gatun_context *context, int dtype, long long rows, const gatun_lowbit_matrix *matrix, int activation, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_lowbit_multiply_scratch(MemorySegment context, int dtype, long rows, MemorySegment matrix, int activation, MemorySegment scratch_bytes) {
+        var mh$ = gatun_lowbit_multiply_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_multiply_scratch", context, dtype, rows, matrix, activation, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, rows, matrix, activation, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_lowbit_multiply {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_lowbit_multiply").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_multiply(gatun_context *context, int dtype, long long rows, const void *x, long long x_stride, const gatun_lowbit_matrix *matrix, const float *bias, int activation, void *y, long long y_stride, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_lowbit_multiply$descriptor() {
+        return gatun_lowbit_multiply.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_multiply(gatun_context *context, int dtype, long long rows, const void *x, long long x_stride, const gatun_lowbit_matrix *matrix, const float *bias, int activation, void *y, long long y_stride, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_lowbit_multiply$handle() {
+        return gatun_lowbit_multiply.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_lowbit_multiply(gatun_context *context, int dtype, long long rows, const void *x, long long x_stride, const gatun_lowbit_matrix *matrix, const float *bias, int activation, void *y, long long y_stride, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_lowbit_multiply$address() {
+        return gatun_lowbit_multiply.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_lowbit_multiply(gatun_context *context, int dtype, long long rows, const void *x, long long x_stride, const gatun_lowbit_matrix *matrix, const float *bias, int activation, void *y, long long y_stride, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_lowbit_multiply(MemorySegment context, int dtype, long rows, MemorySegment x, long x_stride, MemorySegment matrix, MemorySegment bias, int activation, MemorySegment y, long y_stride, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_lowbit_multiply.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_lowbit_multiply", context, dtype, rows, x, x_stride, matrix, bias, activation, y, y_stride, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, dtype, rows, x, x_stride, matrix, bias, activation, y, y_stride, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_int8_matmul_scratch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_int8_matmul_scratch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_int8_matmul_scratch(const gatun_context *context, long long rows, const gatun_lowbit_matrix *matrix, long long *scratch_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_int8_matmul_scratch$descriptor() {
+        return gatun_int8_matmul_scratch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_int8_matmul_scratch(const gatun_context *context, long long rows, const gatun_lowbit_matrix *matrix, long long *scratch_bytes)
+     * }
+     */
+    public static MethodHandle gatun_int8_matmul_scratch$handle() {
+        return gatun_int8_matmul_scratch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_int8_matmul_scratch(const gatun_context *context, long long rows, const gatun_lowbit_matrix *matrix, long long *scratch_bytes)
+     * }
+     */
+    public static MemorySegment gatun_int8_matmul_scratch$address() {
+        return gatun_int8_matmul_scratch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_int8_matmul_scratch(const gatun_context *context, long long rows, const gatun_lowbit_matrix *matrix, long long *scratch_bytes)
+     * }
+     */
+    public static int gatun_int8_matmul_scratch(MemorySegment context, long rows, MemorySegment matrix, MemorySegment scratch_bytes) {
+        var mh$ = gatun_int8_matmul_scratch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_int8_matmul_scratch", context, rows, matrix, scratch_bytes);
+            }
+            return (int)mh$.invokeExact(context, rows, matrix, scratch_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_int8_matmul {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_int8_matmul").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_int8_matmul(gatun_context *context, long long rows, const void *x, long long x_stride, const float *row_scales, const int *row_zero_points, const gatun_lowbit_matrix *matrix, const float *bias, int result, void *y, long long y_stride, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_int8_matmul$descriptor() {
+        return gatun_int8_matmul.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_int8_matmul(gatun_context *context, long long rows, const void *x, long long x_stride, const float *row_scales, const int *row_zero_points, const gatun_lowbit_matrix *matrix, const float *bias, int result, void *y, long long y_stride, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_int8_matmul$handle() {
+        return gatun_int8_matmul.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_int8_matmul(gatun_context *context, long long rows, const void *x, long long x_stride, const float *row_scales, const int *row_zero_points, const gatun_lowbit_matrix *matrix, const float *bias, int result, void *y, long long y_stride, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_int8_matmul$address() {
+        return gatun_int8_matmul.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_int8_matmul(gatun_context *context, long long rows, const void *x, long long x_stride, const float *row_scales, const int *row_zero_points, const gatun_lowbit_matrix *matrix, const float *bias, int result, void *y, long long y_stride, void *scratch, long long scratch_bytes, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_int8_matmul(MemorySegment context, long rows, MemorySegment x, long x_stride, MemorySegment row_scales, MemorySegment row_zero_points, MemorySegment matrix, MemorySegment bias, int result, MemorySegment y, long y_stride, MemorySegment scratch, long scratch_bytes, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_int8_matmul.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_int8_matmul", context, rows, x, x_stride, row_scales, row_zero_points, matrix, bias, result, y, y_stride, scratch, scratch_bytes, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, rows, x, x_stride, row_scales, row_zero_points, matrix, bias, result, y, y_stride, scratch, scratch_bytes, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
     private static final int GATUN_EPS_IN_SQRT = (int)0L;
     /**
      * {@snippet lang=c :
