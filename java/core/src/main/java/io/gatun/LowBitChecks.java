@@ -10,6 +10,7 @@ final class LowBitChecks {
     private static final long MOST_INT8_INPUTS = 131_071;
     private static final long MOST_WITH_ZERO_POINTS = 65_793;
     private static final long MOST_WITH_BOTH_ZERO_POINTS = 33_025;
+    private static final long MOST_SUMMED = 16_909_320;
 
     private LowBitChecks() {}
 
@@ -40,23 +41,22 @@ final class LowBitChecks {
 
     /** Sums over the codes of a group must fit 32 bits. */
     private static void requireSums(LowBitMatrix matrix, ActivationMode mode) {
-        if (mode == ActivationMode.FLOAT) {
+        long inputs = matrix.inputs();
+        if (mode != ActivationMode.INT8_ROW || matrix.groupSize() < inputs) {
             return;
         }
         long most =
                 switch (matrix.bits()) {
-                    case 4 -> 1_127_000;
-                    case 5 -> 545_000;
-                    case 6 -> 268_000;
+                    case 4 -> 1_118_481;
+                    case 5 -> 541_200;
+                    case 6 -> 266_305;
                     default -> MOST_WITH_ZERO_POINTS;
                 };
-        long inputs = matrix.inputs();
-        long together = Math.min(Math.min(matrix.groupSize(), mode.groupSize(inputs)), inputs);
-        if (together > most) {
+        if (inputs > most) {
             throw new IllegalArgumentException(
                     ("mode: expected groups of at most %s inputs with %s-bit weights, since their sums "
                                     + "could exceed 32 bits, but those of %s have %s")
-                            .formatted(most, matrix.bits(), mode, together));
+                            .formatted(most, matrix.bits(), mode, inputs));
         }
     }
 
@@ -207,6 +207,12 @@ final class LowBitChecks {
         }
         sums.requireType(IntegerMatrix.Type.I32, "sums");
         requireSize(sums, "sums", x.rows, "rows of x", groups, "groups");
+        if (groups == 1 && x.columns > MOST_SUMMED) {
+            throw new IllegalArgumentException(
+                    ("sums: expected null for rows of more than %s columns, since they could exceed 32 "
+                                    + "bits, but there are %s")
+                            .formatted(MOST_SUMMED, x.columns));
+        }
         requireDense(sums, "sums");
         requireWritable(sums, "sums");
         requireDisjoint(sums, "sums", x, "x");

@@ -187,9 +187,9 @@ public final class LowBitMatrix implements AutoCloseable {
 
     /**
      * Whether a signed 8-bit code is -128, which only foreign Q8_0, Jlama and int8 weights can
-     * have.
+     * have. Not looked for in a matrix in place.
      *
-     * @return whether there is one
+     * @return whether one is known
      */
     public boolean hasMinus128() {
         return layout.minus128();
@@ -304,7 +304,7 @@ public final class LowBitMatrix implements AutoCloseable {
     /**
      * Weights as numbers: bit for bit what the format's own decoder gives in float32, and for other
      * types that rounded once. Where there is an integer zero point z that is {@code (u - z) * s},
-     * else {@code s * u + c}.
+     * else {@code s * u + c}, for zero points of MatMulNBits that are no integers in float64.
      *
      * @param firstOutput the output of the first row
      * @param out {@code [..., inputs]}, receives as many outputs as it has rows, their inputs in

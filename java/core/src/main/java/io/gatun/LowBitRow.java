@@ -17,6 +17,9 @@ final class LowBitRow {
     /** NaN where a group has none that is an integer; its offset says all. */
     final float[] zeroPoints;
 
+    /** Whether products of scales and codes may need more than float32. */
+    private boolean wide;
+
     final int groupSize;
 
     /** All codes 0, all scales and offsets to be set. */
@@ -51,19 +54,28 @@ final class LowBitRow {
         offsets[group] = offset;
     }
 
-    /** One weight in float32, rounded once. */
+    /** As {@link #setOffset}, with a scale of any precision. */
+    void setWideOffset(int group, float scale, float offset) {
+        setOffset(group, scale, offset);
+        wide = true;
+    }
+
+    /** One weight in float32. */
     float weight(int input) {
         int group = input / groupSize;
         float zeroPoint = zeroPoints[group];
-        return zeroPoint == zeroPoint
-                ? (code(input) - zeroPoint) * scales[group]
-                : Math.fma(scales[group], (float) code(input), offsets[group]);
+        if (zeroPoint == zeroPoint) {
+            return (code(input) - zeroPoint) * scales[group];
+        }
+        return wide
+                ? (float) ((double) scales[group] * code(input) + offsets[group])
+                : scales[group] * code(input) + offsets[group];
     }
 
-    /** The first group that no packed matrix can hold; -1 if all are finite. */
-    int firstNotFinite() {
+    /** The first group whose weights with so many bits are not all finite; -1 if there is none. */
+    int firstNotFinite(int bits) {
         for (int group = 0; group < scales.length; group++) {
-            if (!Float.isFinite(scales[group]) || !Float.isFinite(offsets[group])) {
+            if (!Float.isFinite(scales[group] * (1 << bits)) || !Float.isFinite(offsets[group])) {
                 return group;
             }
         }

@@ -106,7 +106,7 @@ interface LowBitRows {
                 if (whole) {
                     row.setZeroPoint(group, scale, (int) zeroPoint);
                 } else {
-                    row.setOffset(group, scale, -zeroPoint * scale);
+                    row.setWideOffset(group, scale, -zeroPoint * scale);
                 }
             }
             return row;

@@ -26,8 +26,13 @@ public enum LowBitScheme {
         this.code = code;
     }
 
-    /** The number in the C interface. */
-    int code() {
-        return code;
+    static LowBitScheme ofCode(int code) {
+        for (LowBitScheme scheme : values()) {
+            if (scheme.code == code) {
+                return scheme;
+            }
+        }
+        throw new GatunException(
+                "the native library has a scheme of low-bit weights number " + code);
     }
 }

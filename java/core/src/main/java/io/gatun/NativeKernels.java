@@ -11,6 +11,7 @@ final class NativeKernels implements Kernels {
     private final ResidualNormKernels residualNorm;
     private final HeadNormKernels headNorm;
     private final WeightKernels weights;
+    private final LowBitKernels lowBit;
     private final String name;
 
     NativeKernels(NativeContext context, String name) {
@@ -26,6 +27,7 @@ final class NativeKernels implements Kernels {
         this.residualNorm = new NativeResidualNorm(context, handle);
         this.headNorm = new NativeHeadNorm(context, handle);
         this.weights = new NativeWeights(context, handle);
+        this.lowBit = new NativeLowBit(context, handle);
     }
 
     @Override
@@ -50,8 +52,7 @@ final class NativeKernels implements Kernels {
 
     @Override
     public LowBitKernels lowBit() {
-        synchronize();
-        return ReferenceLowBit.INSTANCE;
+        return lowBit;
     }
 
     @Override

@@ -208,7 +208,7 @@ final class ReferenceLowBit implements LowBitKernels {
                                     (group + 1L) * row.groupSize,
                                     (activationGroup + 1L) * x.groupSize),
                             x.codes.length);
-            int products = 0;
+            long products = 0;
             for (int k = begin; k < end; k++) {
                 products += row.code(k) * x.codes[k];
             }

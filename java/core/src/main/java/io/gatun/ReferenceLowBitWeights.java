@@ -31,7 +31,7 @@ final class ReferenceLowBitWeights implements LowBitWeights {
         boolean minus128 = false;
         for (int output = 0; output < rows.length; output++) {
             LowBitRow row = source.row(output);
-            int group = row.firstNotFinite();
+            int group = row.firstNotFinite(shape.bits);
             if (group >= 0) {
                 throw new IllegalArgumentException(
                         ("scales: expected finite scales and offsets, but those of output %s, group %s "
@@ -46,11 +46,7 @@ final class ReferenceLowBitWeights implements LowBitWeights {
     }
 
     static ReferenceLowBitWeights inPlace(Shape shape, LowBitRows rows, Runnable release) {
-        boolean minus128 = false;
-        for (long output = 0; shape.isSigned && output < shape.outputs; output++) {
-            minus128 |= hasCodeZero(rows.row(output));
-        }
-        return new ReferenceLowBitWeights(shape.layout(minus128), rows, null, release);
+        return new ReferenceLowBitWeights(shape.layout(false), rows, null, release);
     }
 
     private static boolean hasCodeZero(LowBitRow row) {

@@ -152,8 +152,13 @@ public enum TensorType {
         return blockBytes;
     }
 
-    /** The type of a number in a GGUF file; null for one that stands for none. */
-    static TensorType ofGgufId(int id) {
+    /**
+     * The type of a number in a GGUF file.
+     *
+     * @param id the number
+     * @return the type, or null for a number that stands for none
+     */
+    public static TensorType ofGgufId(int id) {
         return id >= 0 && id < BY_GGUF_ID.length ? BY_GGUF_ID[id] : null;
     }
 }
