@@ -22,7 +22,10 @@ public final class Operations {
                     new HeadNorm.Forward(),
                     new HeadNorm.Backward(),
                     new WeightOperation.ZeroMean(),
-                    new WeightOperation.Fold());
+                    new WeightOperation.Fold(),
+                    new LowBitQuantizeActivations(),
+                    new LowBitMultiply(),
+                    new Int8Matmul());
 
     private Operations() {}
 
