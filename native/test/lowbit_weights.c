@@ -175,7 +175,9 @@ void lowbit_rows_make(lowbit_rows *x, long long rows, const lowbit_matrix *matri
     a->inputs = matrix->inputs;
     a->group = lowbit_finer_group(matrix->group, group);
     a->codes_stride = (a->inputs + LOWBIT_SLICE - 1) / LOWBIT_SLICE * LOWBIT_SLICE;
+    a->codes_chunk = LOWBIT_CHUNK;
     a->groups_stride = x->groups = lowbit_groups(a->inputs, a->group);
+    a->groups_chunk = a->group == 0 ? 0 : LOWBIT_CHUNK / a->group;
     const size_t values = (size_t)(rows * x->groups);
     int8_t *codes = guarded_place(&x->codes, (size_t)(rows * a->codes_stride), 1, PLACE_END, 0);
     float *scales = guarded_place(&x->scales, values * sizeof *scales, sizeof *scales, PLACE_END, 0);

@@ -24,9 +24,10 @@ enum {
 /* Rows of activations as the kernels want them, and where their parts lie in scratch memory. */
 typedef struct {
     long long rows; /* at a time */
-    int group;
-    long long groups, stride; /* of codes or floats, in elements */
-    bool in_x;                /* floats that can be used where they are */
+    int group, sums_factor;
+    bool scaled_sums;
+    long long stride; /* of floats, in elements */
+    bool in_x;        /* floats that can be used where they are */
     long long values_at, scales_at, scaled_sums_at, sums_at, bytes;
 } staging;
 
@@ -42,7 +43,7 @@ static long long spread_stride(long long elements, long long bytes) {
 
 static long long append_part(staging *s, long long elements, long long bytes) {
     const long long at = s->bytes;
-    s->bytes += round_up(s->rows * elements * bytes, 64);
+    s->bytes += round_up(elements * bytes, 64);
     return at;
 }
 
@@ -54,26 +55,31 @@ static staging stage_floats(const gatun_lowbit_matrix *matrix, int dtype, long l
     if (s.in_x) {
         s.rows = rows;
     } else {
-        s.values_at = append_part(&s, s.stride, 4);
+        s.values_at = append_part(&s, s.rows * s.stride, 4);
     }
     return s;
 }
 
-static staging stage_codes(const lowbit_matrix *m, int activation, long long rows) {
+static staging stage_codes(const gatun_lowbit_matrix *matrix, int activation, long long rows) {
+    const lowbit_matrix *m = &matrix->packed;
+    const bool in_place = matrix->scheme == GATUN_LOWBIT_GGUF_IN_PLACE;
+    const int of_weights = in_place ? lowbit_blocks_group(matrix->gguf_type) : m->group;
     staging s = {.rows = least(rows, ROWS_OF_CODES)};
-    s.group = lowbit_finer_group(m->group, activation == GATUN_LOWBIT_INT8_ROW ? 0 : activation);
-    s.groups = lowbit_groups(m->inputs, s.group);
-    s.stride = spread_stride(m->inputs, 1);
-    s.values_at = append_part(&s, s.stride, 1);
-    s.scales_at = append_part(&s, s.groups, 4);
-    s.scaled_sums_at = lowbit_needs_scaled_sums(m, s.group) ? append_part(&s, s.groups, 4) : -1;
-    s.sums_at = append_part(&s, s.groups, 4);
+    s.group = lowbit_finer_group(of_weights, activation == GATUN_LOWBIT_INT8_ROW ? 0 : activation);
+    s.sums_factor = in_place ? lowbit_blocks_sums_factor(matrix->gguf_type) : lowbit_sums_factor(m, s.group);
+    s.scaled_sums = in_place ? lowbit_blocks_need_scaled_sums(matrix->gguf_type) : lowbit_needs_scaled_sums(m, s.group);
+    lowbit_activations a = {.rows = s.rows, .inputs = m->inputs, .group = s.group};
+    long long codes, groups;
+    lowbit_activations_plan(&a, &codes, &groups);
+    s.values_at = append_part(&s, codes, 1);
+    s.scales_at = append_part(&s, groups, 4);
+    s.scaled_sums_at = s.scaled_sums ? append_part(&s, groups, 4) : 0;
+    s.sums_at = append_part(&s, groups, 4);
     return s;
 }
 
 static staging stage(const gatun_lowbit_matrix *matrix, int dtype, int activation, long long rows) {
-    return activation == GATUN_LOWBIT_FLOAT ? stage_floats(matrix, dtype, rows)
-                                            : stage_codes(&matrix->packed, activation, rows);
+    return activation == GATUN_LOWBIT_FLOAT ? stage_floats(matrix, dtype, rows) : stage_codes(matrix, activation, rows);
 }
 
 static bool is_group(int activation) {
@@ -211,39 +217,42 @@ static const float *stage_float_rows(gatun_context *context, const gatun_lowbit_
 static lowbit_activations stage_code_rows(gatun_context *context, const gatun_lowbit_matrix *matrix, const staging *s,
                                           int dtype, int activation, long long rows, const void *x, long long x_stride,
                                           char *scratch) {
-    const lowbit_matrix *m = &matrix->packed;
+    const long long inputs = matrix->packed.inputs;
     int8_t *codes = (int8_t *)(scratch + s->values_at);
     float *scales = (float *)(void *)(scratch + s->scales_at);
-    float *scaled_sums = s->scaled_sums_at < 0 ? NULL : (float *)(void *)(scratch + s->scaled_sums_at);
+    float *scaled_sums = s->scaled_sums ? (float *)(void *)(scratch + s->scaled_sums_at) : NULL;
     int32_t *sums = (int32_t *)(void *)(scratch + s->sums_at);
+    lowbit_activations result = {.rows = rows,
+                                 .inputs = inputs,
+                                 .group = s->group,
+                                 .codes = codes,
+                                 .scales = scales,
+                                 .scaled_sums = scaled_sums,
+                                 .sums = sums};
+    long long codes_count, groups_count;
+    lowbit_activations_plan(&result, &codes_count, &groups_count);
     const lowbit_quantize_arguments a = {.dtype = dtype,
                                          .rows = rows,
-                                         .columns = m->inputs,
+                                         .columns = inputs,
                                          .x = x,
                                          .x_stride = x_stride,
                                          .permutation = matrix->permutation,
                                          .group = activation == GATUN_LOWBIT_INT8_ROW ? 0 : activation,
                                          .limit = 127,
                                          .codes = codes,
-                                         .codes_stride = s->stride,
-                                         .codes_columns = round_up(m->inputs, LOWBIT_SLICE),
+                                         .codes_stride = result.codes_stride,
+                                         .codes_chunk = result.codes_chunk,
+                                         .codes_columns = round_up(inputs, LOWBIT_SLICE),
                                          .finer_group = s->group,
-                                         .groups_stride = s->groups,
+                                         .groups_stride = result.groups_stride,
+                                         .groups_chunk = result.groups_chunk,
                                          .scales = scales,
                                          .scaled_sums = scaled_sums,
                                          .sums = sums,
-                                         .sums_factor = lowbit_sums_factor(m, s->group)};
+                                         .sums_factor = s->sums_factor};
     const kernel_call call = {context->kernels.lowbit_quantize_activations, &a};
-    run_rows(context, call_quantize, &call, rows, 5 * m->inputs);
-    return (lowbit_activations){.rows = rows,
-                                .inputs = m->inputs,
-                                .group = s->group,
-                                .codes_stride = s->stride,
-                                .codes = codes,
-                                .groups_stride = s->groups,
-                                .scales = scales,
-                                .scaled_sums = scaled_sums,
-                                .sums = sums};
+    run_rows(context, call_quantize, &call, rows, 5 * inputs);
+    return result;
 }
 
 static void add_blocks(extents *operands, const gatun_lowbit_matrix *matrix) {
@@ -381,9 +390,11 @@ int gatun_lowbit_quantize_activations(gatun_context *context, int dtype, long lo
                                          .limit = limit,
                                          .codes = codes,
                                          .codes_stride = codes_stride,
+                                         .codes_chunk = LOWBIT_CHUNK,
                                          .codes_columns = columns,
                                          .finer_group = group,
                                          .groups_stride = groups,
+                                         .groups_chunk = group == 0 ? 0 : LOWBIT_CHUNK / group,
                                          .scales = scales,
                                          .sums = sums,
                                          .sums_factor = 1};
@@ -435,11 +446,13 @@ static int check_int8(long long rows, const gatun_lowbit_matrix *matrix, message
 }
 
 static staging stage_int8(const gatun_lowbit_matrix *matrix, long long rows) {
-    staging s = {.rows = least(rows, ROWS_OF_CODES), .groups = 1};
-    s.stride = spread_stride(matrix->packed.inputs, 1);
-    s.values_at = append_part(&s, s.stride, 1);
-    s.scales_at = append_part(&s, 1, 4);
-    s.sums_at = append_part(&s, 1, 4);
+    staging s = {.rows = least(rows, ROWS_OF_CODES)};
+    lowbit_activations a = {.rows = s.rows, .inputs = matrix->packed.inputs};
+    long long codes, groups;
+    lowbit_activations_plan(&a, &codes, &groups);
+    s.values_at = append_part(&s, codes, 1);
+    s.scales_at = append_part(&s, groups, 4);
+    s.sums_at = append_part(&s, groups, 4);
     return s;
 }
 
@@ -518,25 +531,26 @@ int gatun_int8_matmul(gatun_context *context, long long rows, const void *x, lon
         for (long long i = 0; i < count; i++) {
             ones[i] = 1;
         }
+        lowbit_activations activations = {.rows = count,
+                                          .inputs = m->inputs,
+                                          .codes = codes,
+                                          .scales = row_scales ? row_scales + row : ones,
+                                          .sums = sums,
+                                          .zeros = zeros};
+        long long codes_count, groups_count;
+        lowbit_activations_plan(&activations, &codes_count, &groups_count);
         const int8_prepare_arguments prepare = {.columns = m->inputs,
                                                 .x = (const int8_t *)x + row * x_stride,
                                                 .x_stride = x_stride,
                                                 .zeros = zeros,
                                                 .codes = codes,
-                                                .codes_stride = s.stride,
-                                                .codes_columns = round_up(m->inputs, LOWBIT_SLICE),
+                                                .codes_stride = activations.codes_stride,
+                                                .codes_chunk = activations.codes_chunk,
                                                 .sums = sums};
         const kernel_call call = {context->kernels.lowbit_quantize_activations, &prepare};
         run_rows(context, call_prepare, &call, count, 2 * m->inputs);
         const lowbit_multiply_arguments a = {.matrix = m,
-                                             .activations = {.rows = count,
-                                                             .inputs = m->inputs,
-                                                             .codes_stride = s.stride,
-                                                             .codes = codes,
-                                                             .groups_stride = 1,
-                                                             .scales = row_scales ? row_scales + row : ones,
-                                                             .sums = sums,
-                                                             .zeros = zeros},
+                                             .activations = activations,
                                              .bias = bias,
                                              .dtype = GATUN_F32,
                                              .integers = integers,

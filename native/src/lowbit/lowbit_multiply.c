@@ -2,7 +2,11 @@
 /* Products of packed low-bit weights and int8 activations. */
 #include "lowbit_kernels.h"
 #include "lowbit_output.h"
+#include "lowbit_ranges.h"
 #include "lowbit_tile.h"
+
+/* Registers are allotted better to one such function at a time. */
+#define NOINLINE __attribute__((noinline))
 
 /* A chunk of inputs of some tiles, times some rows of activations. */
 typedef struct {
@@ -13,69 +17,79 @@ typedef struct {
     const group_values *values;    /* NULL: whole rows; `sums` holds integers */
     bool offsets;
     const lowbit_activations *activations;
-    long long line, segment; /* of the activations, where the chunk begins */
+    long long chunk;
 } chunk_product;
 
-/* The 32-bit sums of a segment, added to `sums`. */
-GATUN_INLINE void add_products(const chunk_product *p, const int8_t *codes, int begin, int end, const int rows,
-                               const int run, vi sums[ROWS][VECTORS]) {
-    const long long stride = p->activations->codes_stride;
+/* Adds the products of the lines [begin, end) to 32-bit sums. */
+GATUN_INLINE void add_products(const chunk_product *p, const int8_t *const codes[ROWS], int begin, int end,
+                               const int rows, const int run, vi sums[ROWS][VECTORS]) {
+    const unsigned char *lines[TILES];
     const int planes = p->form.planes;
+    for (int t = 0; t < TILES; t++) {
+        lines[t] = p->lines[t] + begin * planes * LOWBIT_LINE;
+    }
 #if VI_FUSED_DOT
     (void)run;
-    (void)planes;
-    for (int line = begin; line < end; line++) {
+    for (long long k = 4 * begin; k < 4 * end; k += 4) {
         vi weights[VECTORS];
 #pragma GCC unroll 16
         for (int v = 0; v < VECTORS; v++) {
-            weights[v] = vi_load(p->lines[v / TILE_VECTORS] + line * LOWBIT_LINE + v % TILE_VECTORS * VECTOR_BYTES);
+            weights[v] = vi_load(lines[v / TILE_VECTORS] + v % TILE_VECTORS * VECTOR_BYTES);
         }
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            vi four = vi_set_bytes(codes + r * stride + 4 * line);
+            vi four = vi_set_bytes(codes[r] + k);
 #pragma GCC unroll 16
             for (int v = 0; v < VECTORS; v++) {
                 sums[r][v] = vi_dot(sums[r][v], weights[v], four);
             }
         }
+#pragma GCC unroll 2
+        for (int t = 0; t < TILES; t++) {
+            lines[t] += LOWBIT_LINE;
+        }
     }
 #else
-    for (int first = begin; first < end; first += run) {
-        for (int plane = 0; plane < planes; plane++) {
-            const int at = first * planes + plane * run;
-            vp pairs[ROWS][VECTORS];
+    int plane = 0;
+    for (long long k = 4 * begin; k < 4 * end;) {
+        vp pairs[ROWS][VECTORS];
 #pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) {
+        for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 16
-                for (int v = 0; v < VECTORS; v++) {
-                    pairs[r][v] = vp_zero();
-                }
+            for (int v = 0; v < VECTORS; v++) {
+                pairs[r][v] = vp_zero();
             }
-#pragma GCC unroll 2
-            for (int line = 0; line < run; line++) {
-                vi weights[VECTORS];
-#pragma GCC unroll 16
-                for (int v = 0; v < VECTORS; v++) {
-                    weights[v] = vi_load(p->lines[v / TILE_VECTORS] + (at + line) * LOWBIT_LINE +
-                                         v % TILE_VECTORS * VECTOR_BYTES);
-                }
+        }
 #pragma GCC unroll 8
-                for (int r = 0; r < rows; r++) {
-                    vi four = vi_set_bytes(codes + r * stride + 4 * (first + line));
+        for (int line = 0; line < run; line++) {
+            vi weights[VECTORS];
 #pragma GCC unroll 16
-                    for (int v = 0; v < VECTORS; v++) {
-                        pairs[r][v] = vp_dot(pairs[r][v], weights[v], four);
-                    }
-                }
+            for (int v = 0; v < VECTORS; v++) {
+                weights[v] = vi_load(lines[v / TILE_VECTORS] + line * LOWBIT_LINE + v % TILE_VECTORS * VECTOR_BYTES);
             }
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
+                vi four = vi_set_bytes(codes[r] + k + 4 * line);
 #pragma GCC unroll 16
                 for (int v = 0; v < VECTORS; v++) {
-                    sums[r][v] = vi_add_pairs(sums[r][v], pairs[r][v], plane == 0 ? 1 : 16);
+                    pairs[r][v] = vp_dot(pairs[r][v], weights[v], four);
                 }
             }
         }
+#pragma GCC unroll 2
+        for (int t = 0; t < TILES; t++) {
+            lines[t] += run * LOWBIT_LINE;
+        }
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 16
+            for (int v = 0; v < VECTORS; v++) {
+                sums[r][v] = vi_add_pairs(sums[r][v], pairs[r][v], plane == 0 ? 1 : 16);
+            }
+        }
+        /* The same inputs again with the other plane, if there is one. */
+        plane = planes - 1 - plane;
+        k += plane == 0 ? 4 * run : 0;
     }
 #endif
 }
@@ -83,22 +97,32 @@ GATUN_INLINE void add_products(const chunk_product *p, const int8_t *codes, int 
 /* Adds the chunk to `block`, [rows][COLUMNS] floats, or 32-bit integers with whole rows. */
 GATUN_INLINE void multiply_rows(const chunk_product *p, long long row, const int rows, const int run, float *block) {
     const lowbit_activations *a = p->activations;
-    const int8_t *codes = a->codes + row * a->codes_stride + 4 * p->line;
-    const long long group = row * a->groups_stride + p->segment;
-    for (int segment = 0; segment < p->segments; segment++) {
-        const int begin = segment * p->segment_lines, end = begin + p->segment_lines;
-        const int last = end < p->line_count ? end : p->line_count;
+    const int segments = p->segments, group_shift = p->group_shift, segment_lines = p->segment_lines;
+    const int line_count = p->line_count;
+    const bool offsets = p->offsets;
+    const group_values *values = p->values;
+    const long long groups_stride = a->groups_stride, group = row * groups_stride + p->chunk * a->groups_chunk;
+    const int32_t *starts = a->sums + (values ? group : 0);
+    const float *scales = a->scales + (values ? group : 0), *scaled_sums = a->scaled_sums + (offsets ? group : 0);
+    const int8_t *codes[ROWS];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+        codes[r] = a->codes + (row + r) * a->codes_stride + p->chunk * a->codes_chunk;
+    }
+    for (int segment = 0; segment < segments; segment++) {
+        const int begin = segment * segment_lines, end = begin + segment_lines;
+        const int last = end < line_count ? end : line_count;
         vi sums[ROWS][VECTORS];
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 16
             for (int v = 0; v < VECTORS; v++) {
-                sums[r][v] = p->values ? vi_set(a->sums[group + r * a->groups_stride + segment])
-                                       : vi_load(block + r * COLUMNS + v * VF_LANES);
+                sums[r][v] =
+                    values ? vi_set(starts[r * groups_stride + segment]) : vi_load(block + r * COLUMNS + v * VF_LANES);
             }
         }
         add_products(p, codes, begin, last, rows, run, sums);
-        if (!p->values) {
+        if (!values) {
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 16
@@ -108,21 +132,27 @@ GATUN_INLINE void multiply_rows(const chunk_product *p, long long row, const int
             }
             continue;
         }
-        const float *scale = p->values->scale[segment >> p->group_shift];
-        const float *offset = p->values->offset[segment >> p->group_shift];
+        const float *scale = values->scale[segment >> group_shift];
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            const long long at = group + r * a->groups_stride + segment;
-            const vf factor = vf_set(a->scales[at]);
-            float *to = block + r * COLUMNS;
+            const vf factor = vf_set(scales[r * groups_stride + segment]);
 #pragma GCC unroll 16
             for (int v = 0; v < VECTORS; v++) {
+                float *to = block + r * COLUMNS + v * VF_LANES;
                 vf weighted = vf_mul(vi_to_float(sums[r][v]), vf_load(scale + v * VF_LANES));
-                vf total = vf_fma(weighted, factor, vf_load(to + v * VF_LANES));
-                if (p->offsets) {
-                    total = vf_fma(vf_load(offset + v * VF_LANES), vf_set(a->scaled_sums[at]), total);
+                vf_store(to, vf_fma(weighted, factor, vf_load(to)));
+            }
+        }
+        if (offsets) {
+            const float *offset = values->offset[segment >> group_shift];
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                const vf factor = vf_set(scaled_sums[r * groups_stride + segment]);
+#pragma GCC unroll 16
+                for (int v = 0; v < VECTORS; v++) {
+                    float *to = block + r * COLUMNS + v * VF_LANES;
+                    vf_store(to, vf_fma(vf_load(offset + v * VF_LANES), factor, vf_load(to)));
                 }
-                vf_store(to + v * VF_LANES, total);
             }
         }
     }
@@ -138,16 +168,16 @@ GATUN_INLINE void multiply_rows_by_run(const chunk_product *p, long long row, co
     }
 }
 
-static void multiply_most(const chunk_product *p, long long row, float *block) {
+NOINLINE static void multiply_most(const chunk_product *p, long long row, float *block) {
     multiply_rows_by_run(p, row, ROWS, block);
 }
-static void multiply_four(const chunk_product *p, long long row, float *block) {
+NOINLINE static void multiply_four(const chunk_product *p, long long row, float *block) {
     multiply_rows_by_run(p, row, ROWS < 4 ? ROWS : 4, block);
 }
-static void multiply_two(const chunk_product *p, long long row, float *block) {
+NOINLINE static void multiply_two(const chunk_product *p, long long row, float *block) {
     multiply_rows_by_run(p, row, ROWS < 2 ? ROWS : 2, block);
 }
-static void multiply_one(const chunk_product *p, long long row, float *block) {
+NOINLINE static void multiply_one(const chunk_product *p, long long row, float *block) {
     multiply_rows_by_run(p, row, 1, block);
 }
 
@@ -246,8 +276,7 @@ static void multiply_block(const lowbit_multiply_arguments *a, long long row, in
         }
         p.line_count = slices * SLICE_LINES;
         p.segments = (int)((inputs < LOWBIT_CHUNK ? inputs + segment_inputs - 1 : LOWBIT_CHUNK) / segment_inputs);
-        p.line = chunk * CHUNK_LINES;
-        p.segment = chunk * (LOWBIT_CHUNK / segment_inputs);
+        p.chunk = chunk;
         multiply_chunk(&p, row, rows, block);
     }
     for (int t = 0; t < tiles; t++) {
@@ -269,5 +298,9 @@ static void multiply_packed(const lowbit_multiply_arguments *a, long long row_be
     }
 }
 
-const lowbit_multiply_kernel GATUN_AT_LEVEL(lowbit_multiply) = {.packed = multiply_packed};
+const lowbit_multiply_kernel GATUN_AT_LEVEL(lowbit_multiply) = {
+    .packed = multiply_packed,
+    .packed_float = LOWBIT_FLOATS_LEVEL(lowbit_multiply_floats),
+    .blocks = LOWBIT_BLOCKS_LEVEL(lowbit_multiply_blocks),
+    .blocks_float = LOWBIT_BLOCKS_LEVEL(lowbit_multiply_blocks_floats)};
 const int8_matmul_kernel GATUN_AT_LEVEL(int8_matmul) = {.multiply = multiply_packed};

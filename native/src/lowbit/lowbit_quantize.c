@@ -101,7 +101,8 @@ static int32_t quantize_channels(const lowbit_quantize_arguments *a, const float
 }
 
 static void store_group(const lowbit_quantize_arguments *a, long long row, long long group, float scale, int32_t sum) {
-    const long long at = row * a->groups_stride + group;
+    const long long in_chunk = a->finer_group == 0 ? 1 : LOWBIT_CHUNK / a->finer_group;
+    const long long at = row * a->groups_stride + group / in_chunk * a->groups_chunk + group % in_chunk;
     if (a->scales) {
         a->scales[at] = scale;
     }
@@ -151,7 +152,8 @@ static void quantize_row(const lowbit_quantize_arguments *a, long long row) {
             }
         }
         const long long left = a->codes_columns - begin;
-        memcpy(a->codes + row * a->codes_stride + begin, codes, (size_t)(left < PART ? left : PART));
+        memcpy(a->codes + row * a->codes_stride + begin / PART * a->codes_chunk, codes,
+               (size_t)(left < PART ? left : PART));
     }
     if (a->finer_group == 0 && a->columns > 0) {
         store_group(a, row, 0, of_row.scale, (int32_t)row_sum);
@@ -178,18 +180,18 @@ static void widen_rows(const lowbit_widen_arguments *a, long long begin, long lo
 static void prepare_rows(const int8_prepare_arguments *a, long long begin, long long end) {
     for (long long row = begin; row < end; row++) {
         const int8_t *x = a->x + row * a->x_stride;
-        int8_t *codes = a->codes + row * a->codes_stride;
-        vi sums = vi_zero();
-        long long i = 0;
-        for (; i + VF_LANES <= a->columns; i += VF_LANES) {
-            sums = vi_add(sums, vi_load_s8(x + i));
+        int32_t sum = 0;
+        for (long long at = 0; at < a->columns; at += PART) {
+            const int n = a->columns - at < PART ? (int)(a->columns - at) : PART;
+            int8_t *codes = a->codes + row * a->codes_stride + at / PART * a->codes_chunk;
+            vi sums = vi_zero();
+            memcpy(codes, x + at, (size_t)n);
+            memset(codes + n, 0, (size_t)(-n & (LOWBIT_SLICE - 1)));
+            for (int i = 0; i < n; i += VF_LANES) {
+                sums = vi_add(sums, vi_load_s8(codes + i));
+            }
+            sum += vi_sum_lanes(sums);
         }
-        int32_t sum = vi_sum_lanes(sums);
-        for (; i < a->columns; i++) {
-            sum += x[i];
-        }
-        memcpy(codes, x, (size_t)a->columns);
-        memset(codes + a->columns, 0, (size_t)(a->codes_columns - a->columns));
         a->sums[row] = sum - (a->zeros ? (int32_t)a->columns * a->zeros[row] : 0);
     }
 }

@@ -43,9 +43,10 @@ static inline int add_operand(extents *operands, const char *name, const void *p
         return required ? REJECT(to, "%s: expected %lld rows of %lld elements, but it is NULL", name, rows, columns)
                         : GATUN_OK;
     }
-    long long span;
-    if (__builtin_mul_overflow(rows - 1, stride, &span) || __builtin_add_overflow(span, columns, &span) ||
-        __builtin_mul_overflow(span, bytes, &span) || (uintptr_t)span > UINTPTR_MAX - (uintptr_t)p) {
+    long long span = 0;
+    if (rows > 0 && columns > 0 &&
+        (__builtin_mul_overflow(rows - 1, stride, &span) || __builtin_add_overflow(span, columns, &span) ||
+         __builtin_mul_overflow(span, bytes, &span) || (uintptr_t)span > UINTPTR_MAX - (uintptr_t)p)) {
         return REJECT(to, "%s: %lld rows with stride %lld are more than memory can hold", name, rows, stride);
     }
     if (((uintptr_t)p & (uintptr_t)(bytes - 1)) != 0) {

@@ -205,7 +205,9 @@ GATUN_INLINE vp vp_zero(void) {
     return _mm256_setzero_si256();
 }
 GATUN_INLINE vp vp_dot(vp sum, vi u, vi q) {
-    return _mm256_add_epi16(sum, _mm256_maddubs_epi16(u, q));
+    sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(u, q));
+    __asm__("" : "+x"(sum)); /* else gcc adds up trees of products, which it has no registers for */
+    return sum;
 }
 GATUN_INLINE vi vi_add_pairs(vi sum, vp pairs, int factor) {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16((short)factor)));
@@ -296,7 +298,9 @@ GATUN_INLINE vp vp_zero(void) {
     return _mm512_setzero_si512();
 }
 GATUN_INLINE vp vp_dot(vp sum, vi u, vi q) {
-    return _mm512_add_epi16(sum, _mm512_maddubs_epi16(u, q));
+    sum = _mm512_add_epi16(sum, _mm512_maddubs_epi16(u, q));
+    __asm__("" : "+v"(sum)); /* else gcc adds up trees of products, which it has no registers for */
+    return sum;
 }
 GATUN_INLINE vi vi_add_pairs(vi sum, vp pairs, int factor) {
     return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16((short)factor)));
