@@ -32,8 +32,15 @@ record LowBitFormat(String name, int inputsMultiple, int outputsMultiple, Weight
         Function<Device, LowBitMatrix> of(int outputs, int inputs, SplittableRandom random);
     }
 
-    boolean fits(int outputs, int inputs) {
-        return inputs % inputsMultiple == 0 && outputs % outputsMultiple == 0;
+    /** Whether the inputs of a shape are whole blocks. */
+    boolean fits(CaseFile.Case shape) {
+        return shape.columns() % inputsMultiple == 0;
+    }
+
+    /** The outputs of a shape, which its last number says, or the multiple above. */
+    int outputs(CaseFile.Case shape) {
+        long multiples = (shape.yStride() + outputsMultiple - 1) / outputsMultiple;
+        return Math.toIntExact(multiples * outputsMultiple);
     }
 
     static List<LowBitFormat> all() {

@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 
 /**
@@ -20,9 +21,22 @@ import java.util.SplittableRandom;
  * for sums of the same integers.
  */
 final class LowBitMultiply extends LowBitOperation {
-    /* Below, at and above the outputs of a tile of 16. */
-    private static final int[] OUTPUTS = {17, 16, 40, 1, 15, 33};
-    private static final int[] WITH_MULTIPLES = {24, 16, 40, 8, 64};
+    /* Above so many products a shape takes only some formats, the next ones of the list. */
+    private static final long MOST_PRODUCTS_FOR_ALL = 700_000;
+    private static final int FORMATS_OF_LARGE = 2;
+
+    /** Inputs that are no multiple of a block, beside the shapes of the case file. */
+    private static final List<CaseFile.Case> ODD_SHAPES =
+            List.of(
+                    shape(1, 1, 1, 1),
+                    shape(2, 31, 33, 40),
+                    shape(33, 3, 3, 16),
+                    shape(2, 129, 129, 129),
+                    shape(4, 1000, 1001, 1003));
+
+    private static CaseFile.Case shape(int rows, int inputs, int xStride, int outputs) {
+        return new CaseFile.Case(rows, inputs, xStride, outputs, Set.of(CaseFile.Use.CHECK));
+    }
 
     private static final List<LowBitFormat> FORMATS = LowBitFormat.all();
 
@@ -39,53 +53,57 @@ final class LowBitMultiply extends LowBitOperation {
     @Override
     public List<Check> checks(CaseFile cases, DType dtype) {
         double bound = cases.bound(dtype);
+        List<CaseFile.Case> shapes = new ArrayList<>(ODD_SHAPES);
+        shapes.addAll(cases.casesFor(CaseFile.Use.CHECK));
         List<Check> checks = new ArrayList<>();
         int turn = 0;
-        for (CaseFile.Case shape : cases.casesFor(CaseFile.Use.CHECK)) {
-            int inputs = Math.toIntExact(shape.columns());
-            for (LowBitFormat format : FORMATS) {
-                int[] all = format.outputsMultiple() == 1 ? OUTPUTS : WITH_MULTIPLES;
-                int outputs = all[turn++ % all.length];
-                if (format.fits(outputs, inputs)) {
-                    // The first format runs under the name that all operations have.
-                    String name = format == FORMATS.getFirst() ? "plain" : format.name();
-                    Sample sample = new Sample(format, outputs, shape, dtype);
-                    checks.add(
-                            check(
-                                    dtype,
-                                    shape,
-                                    name,
-                                    bound,
-                                    (device, seed) -> agrees(sample, device, seed)));
+        for (CaseFile.Case shape : shapes) {
+            List<LowBitFormat> formats = FORMATS.stream().filter(f -> f.fits(shape)).toList();
+            if (shape.rows() * shape.columns() * shape.yStride() > MOST_PRODUCTS_FOR_ALL) {
+                List<LowBitFormat> some = new ArrayList<>(List.of(FORMATS.getFirst()));
+                for (int i = 0; i < FORMATS_OF_LARGE; i++) {
+                    some.add(formats.get(1 + turn++ % (formats.size() - 1)));
                 }
+                formats = some;
             }
-            if (shape.rows() <= 5) {
-                Sample sample = new Sample(FORMATS.get(1), 40, shape, dtype);
+            for (LowBitFormat format : formats) {
+                // The first format runs under the name that all operations have.
+                String name = format == FORMATS.getFirst() ? "plain" : format.name();
+                Sample sample = new Sample(format, shape, dtype);
                 checks.add(
                         check(
                                 dtype,
                                 shape,
-                                "bits-threads-and-memory",
+                                name,
                                 bound,
-                                (device, seed) -> sameBits(sample, device, seed)));
+                                (device, seed) -> agrees(sample, device, seed)));
             }
+            Sample grouped = new Sample(FORMATS.get(1), shape, dtype);
+            checks.add(
+                    check(
+                            dtype,
+                            shape,
+                            "bits-threads-and-memory",
+                            bound,
+                            (device, seed) -> sameBits(grouped, device, seed)));
+            Sample eightBits = new Sample(FORMATS.get(4), shape, dtype);
             checks.add(
                     check(
                             dtype,
                             shape,
                             "edge-not-finite",
                             bound,
-                            (device, seed) ->
-                                    rowsThatAreNotFinite(
-                                            new Sample(FORMATS.get(4), 17, shape, dtype),
-                                            device,
-                                            seed)));
+                            (device, seed) -> rowsThatAreNotFinite(eightBits, device, seed)));
         }
         return checks;
     }
 
     /** What is computed. */
     private record Sample(LowBitFormat format, int outputs, CaseFile.Case shape, DType dtype) {
+        Sample(LowBitFormat format, CaseFile.Case shape, DType dtype) {
+            this(format, format.outputs(shape), shape, dtype);
+        }
+
         int rows() {
             return Math.toIntExact(shape.rows());
         }
@@ -98,9 +116,8 @@ final class LowBitMultiply extends LowBitOperation {
             return Math.toIntExact(shape.xStride());
         }
 
-        /** The gap between rows of y is that of the case. */
         int yStride() {
-            return outputs + Math.toIntExact(shape.yStride() - shape.columns());
+            return outputs + rows() % 3;
         }
     }
 
