@@ -24,21 +24,17 @@ enum {
 /* Rows of activations as the kernels want them, and where their parts lie in scratch memory. */
 typedef struct {
     long long rows; /* at a time */
-    int group, sums_factor;
-    bool scaled_sums;
-    long long stride; /* of floats, in elements */
-    bool in_x;        /* floats that can be used where they are */
-    long long values_at, scales_at, scaled_sums_at, sums_at, bytes;
+    long long bytes;
+    bool in_x; /* floats that can be used where they are */
+    long long floats_at, floats_stride;
+    lowbit_activations codes; /* without addresses */
+    bool scaled;              /* whether scaled_sums are needed */
+    int sums_factor;
+    long long codes_at, scales_at, scaled_sums_at, sums_at;
 } staging;
 
 static long long round_up(long long a, long long b) {
     return (a + b - 1) / b * b;
-}
-
-/* Rows a power of two apart would all fall on the same few places of the first-level cache. */
-static long long spread_stride(long long elements, long long bytes) {
-    const long long stride = round_up(elements, 64);
-    return stride * bytes % 1024 == 0 ? stride + 64 / bytes : stride;
 }
 
 static long long append_part(staging *s, long long elements, long long bytes) {
@@ -48,32 +44,34 @@ static long long append_part(staging *s, long long elements, long long bytes) {
 }
 
 static staging stage_floats(const gatun_lowbit_matrix *matrix, int dtype, long long rows) {
-    staging s = {.rows = least(rows, ROWS_OF_FLOATS)};
     const long long inputs = matrix->packed.inputs;
-    s.in_x = dtype == GATUN_F32 && !matrix->permutation && inputs % LOWBIT_SLICE == 0;
-    s.stride = spread_stride(inputs, 4);
+    staging s = {.in_x = dtype == GATUN_F32 && !matrix->permutation && inputs % LOWBIT_SLICE == 0};
     if (s.in_x) {
         s.rows = rows;
-    } else {
-        s.values_at = append_part(&s, s.rows * s.stride, 4);
+        return s;
     }
+    s.rows = least(rows, ROWS_OF_FLOATS);
+    /* Rows a power of two apart would all fall on the same few places of the first-level cache. */
+    s.floats_stride = round_up(inputs, LOWBIT_SLICE) + 16;
+    s.floats_at = append_part(&s, s.rows * s.floats_stride, 4);
     return s;
 }
 
 static staging stage_codes(const gatun_lowbit_matrix *matrix, int activation, long long rows) {
     const lowbit_matrix *m = &matrix->packed;
     const bool in_place = matrix->scheme == GATUN_LOWBIT_GGUF_IN_PLACE;
-    const int of_weights = in_place ? lowbit_blocks_group(matrix->gguf_type) : m->group;
+    const int type = matrix->blocks.type;
     staging s = {.rows = least(rows, ROWS_OF_CODES)};
-    s.group = lowbit_finer_group(of_weights, activation == GATUN_LOWBIT_INT8_ROW ? 0 : activation);
-    s.sums_factor = in_place ? lowbit_blocks_sums_factor(matrix->gguf_type) : lowbit_sums_factor(m, s.group);
-    s.scaled_sums = in_place ? lowbit_blocks_need_scaled_sums(matrix->gguf_type) : lowbit_needs_scaled_sums(m, s.group);
-    lowbit_activations a = {.rows = s.rows, .inputs = m->inputs, .group = s.group};
+    const int group = lowbit_finer_group(in_place ? lowbit_blocks_group(type) : m->group,
+                                         activation == GATUN_LOWBIT_INT8_ROW ? 0 : activation);
+    s.codes = (lowbit_activations){.rows = s.rows, .inputs = m->inputs, .group = group};
+    s.scaled = in_place ? lowbit_blocks_need_scaled_sums(type) : lowbit_needs_scaled_sums(m, group);
+    s.sums_factor = in_place ? lowbit_blocks_sums_factor(type) : lowbit_sums_factor(m, group);
     long long codes, groups;
-    lowbit_activations_plan(&a, &codes, &groups);
-    s.values_at = append_part(&s, codes, 1);
+    lowbit_activations_plan(&s.codes, &codes, &groups);
+    s.codes_at = append_part(&s, codes, 1);
     s.scales_at = append_part(&s, groups, 4);
-    s.scaled_sums_at = s.scaled_sums ? append_part(&s, groups, 4) : 0;
+    s.scaled_sums_at = s.scaled ? append_part(&s, groups, 4) : 0;
     s.sums_at = append_part(&s, groups, 4);
     return s;
 }
@@ -195,42 +193,42 @@ static const void *row_of(const void *x, int dtype, long long row, long long str
     return (const char *)x + row * stride * element_bytes(dtype);
 }
 
-static const float *stage_float_rows(gatun_context *context, const gatun_lowbit_matrix *matrix, const staging *s,
-                                     int dtype, long long rows, const void *x, long long x_stride, char *scratch) {
+static const float *widen_rows(gatun_context *context, const gatun_lowbit_matrix *matrix, const staging *s, int dtype,
+                               long long rows, const void *x, long long x_stride, char *scratch) {
     if (s->in_x) {
         return x;
     }
-    float *floats = (float *)(void *)(scratch + s->values_at);
+    float *floats = (float *)(void *)(scratch + s->floats_at);
     const lowbit_widen_arguments a = {.dtype = dtype,
                                       .columns = matrix->packed.inputs,
                                       .x = x,
                                       .x_stride = x_stride,
                                       .permutation = matrix->permutation,
                                       .out = floats,
-                                      .out_stride = s->stride,
+                                      .out_stride = s->floats_stride,
                                       .out_columns = round_up(matrix->packed.inputs, LOWBIT_SLICE)};
     const kernel_call call = {context->kernels.lowbit_quantize_activations, &a};
     run_rows(context, call_widen, &call, rows, 8 * a.columns);
     return floats;
 }
 
-static lowbit_activations stage_code_rows(gatun_context *context, const gatun_lowbit_matrix *matrix, const staging *s,
-                                          int dtype, int activation, long long rows, const void *x, long long x_stride,
-                                          char *scratch) {
+static lowbit_activations quantize_rows(gatun_context *context, const gatun_lowbit_matrix *matrix, const staging *s,
+                                        int dtype, int activation, long long rows, const void *x, long long x_stride,
+                                        char *scratch) {
     const long long inputs = matrix->packed.inputs;
-    int8_t *codes = (int8_t *)(scratch + s->values_at);
+    int8_t *codes = (int8_t *)(scratch + s->codes_at);
     float *scales = (float *)(void *)(scratch + s->scales_at);
-    float *scaled_sums = s->scaled_sums ? (float *)(void *)(scratch + s->scaled_sums_at) : NULL;
+    float *scaled_sums = s->scaled ? (float *)(void *)(scratch + s->scaled_sums_at) : NULL;
     int32_t *sums = (int32_t *)(void *)(scratch + s->sums_at);
-    lowbit_activations result = {.rows = rows,
-                                 .inputs = inputs,
-                                 .group = s->group,
-                                 .codes = codes,
-                                 .scales = scales,
-                                 .scaled_sums = scaled_sums,
-                                 .sums = sums};
-    long long codes_count, groups_count;
-    lowbit_activations_plan(&result, &codes_count, &groups_count);
+    lowbit_activations planned = {.rows = rows,
+                                  .inputs = inputs,
+                                  .group = s->codes.group,
+                                  .codes = codes,
+                                  .scales = scales,
+                                  .scaled_sums = scaled_sums,
+                                  .sums = sums};
+    long long code_count, group_count;
+    lowbit_activations_plan(&planned, &code_count, &group_count);
     const lowbit_quantize_arguments a = {.dtype = dtype,
                                          .rows = rows,
                                          .columns = inputs,
@@ -240,19 +238,19 @@ static lowbit_activations stage_code_rows(gatun_context *context, const gatun_lo
                                          .group = activation == GATUN_LOWBIT_INT8_ROW ? 0 : activation,
                                          .limit = 127,
                                          .codes = codes,
-                                         .codes_stride = result.codes_stride,
-                                         .codes_chunk = result.codes_chunk,
+                                         .codes_stride = planned.codes_stride,
+                                         .codes_chunk = planned.codes_chunk,
                                          .codes_columns = round_up(inputs, LOWBIT_SLICE),
-                                         .finer_group = s->group,
-                                         .groups_stride = result.groups_stride,
-                                         .groups_chunk = result.groups_chunk,
+                                         .finer_group = planned.group,
+                                         .groups_stride = planned.groups_stride,
+                                         .groups_chunk = planned.groups_chunk,
                                          .scales = scales,
                                          .scaled_sums = scaled_sums,
                                          .sums = sums,
                                          .sums_factor = s->sums_factor};
     const kernel_call call = {context->kernels.lowbit_quantize_activations, &a};
     run_rows(context, call_quantize, &call, rows, 5 * inputs);
-    return result;
+    return planned;
 }
 
 static void add_blocks(extents *operands, const gatun_lowbit_matrix *matrix) {
@@ -307,11 +305,11 @@ int gatun_lowbit_multiply(gatun_context *context, int dtype, long long rows, con
                                        .y_stride = y_stride};
         lowbit_multiply_range *multiply;
         if (activation == GATUN_LOWBIT_FLOAT) {
-            a.floats = stage_float_rows(context, matrix, &s, dtype, count, part, x_stride, scratch);
-            a.floats_stride = s.in_x ? x_stride : s.stride;
+            a.floats = widen_rows(context, matrix, &s, dtype, count, part, x_stride, scratch);
+            a.floats_stride = s.in_x ? x_stride : s.floats_stride;
             multiply = in_place ? kernel->blocks_float : kernel->packed_float;
         } else {
-            a.activations = stage_code_rows(context, matrix, &s, dtype, activation, count, part, x_stride, scratch);
+            a.activations = quantize_rows(context, matrix, &s, dtype, activation, count, part, x_stride, scratch);
             multiply = in_place ? kernel->blocks : kernel->packed;
         }
         run_product(context, multiply, &a, count, outputs, inputs);
@@ -447,10 +445,10 @@ static int check_int8(long long rows, const gatun_lowbit_matrix *matrix, message
 
 static staging stage_int8(const gatun_lowbit_matrix *matrix, long long rows) {
     staging s = {.rows = least(rows, ROWS_OF_CODES)};
-    lowbit_activations a = {.rows = s.rows, .inputs = matrix->packed.inputs};
+    s.codes = (lowbit_activations){.rows = s.rows, .inputs = matrix->packed.inputs};
     long long codes, groups;
-    lowbit_activations_plan(&a, &codes, &groups);
-    s.values_at = append_part(&s, codes, 1);
+    lowbit_activations_plan(&s.codes, &codes, &groups);
+    s.codes_at = append_part(&s, codes, 1);
     s.scales_at = append_part(&s, groups, 4);
     s.sums_at = append_part(&s, groups, 4);
     return s;
@@ -524,33 +522,32 @@ int gatun_int8_matmul(gatun_context *context, long long rows, const void *x, lon
     char *parts = scratch;
     for (long long row = 0; row < rows && m->outputs > 0; row += s.rows) {
         const long long count = least(s.rows, rows - row);
-        const int32_t *zeros = row_zero_points ? row_zero_points + row : NULL;
-        int8_t *codes = (int8_t *)(parts + s.values_at);
+        int8_t *codes = (int8_t *)(parts + s.codes_at);
         float *ones = (float *)(void *)(parts + s.scales_at);
         int32_t *sums = (int32_t *)(void *)(parts + s.sums_at);
         for (long long i = 0; i < count; i++) {
             ones[i] = 1;
         }
-        lowbit_activations activations = {.rows = count,
-                                          .inputs = m->inputs,
-                                          .codes = codes,
-                                          .scales = row_scales ? row_scales + row : ones,
-                                          .sums = sums,
-                                          .zeros = zeros};
-        long long codes_count, groups_count;
-        lowbit_activations_plan(&activations, &codes_count, &groups_count);
+        lowbit_activations planned = {.rows = count,
+                                      .inputs = m->inputs,
+                                      .codes = codes,
+                                      .scales = row_scales ? row_scales + row : ones,
+                                      .sums = sums,
+                                      .zeros = row_zero_points ? row_zero_points + row : NULL};
+        long long code_count, group_count;
+        lowbit_activations_plan(&planned, &code_count, &group_count);
         const int8_prepare_arguments prepare = {.columns = m->inputs,
                                                 .x = (const int8_t *)x + row * x_stride,
                                                 .x_stride = x_stride,
-                                                .zeros = zeros,
+                                                .zeros = planned.zeros,
                                                 .codes = codes,
-                                                .codes_stride = activations.codes_stride,
-                                                .codes_chunk = activations.codes_chunk,
+                                                .codes_stride = planned.codes_stride,
+                                                .codes_chunk = planned.codes_chunk,
                                                 .sums = sums};
         const kernel_call call = {context->kernels.lowbit_quantize_activations, &prepare};
         run_rows(context, call_prepare, &call, count, 2 * m->inputs);
         const lowbit_multiply_arguments a = {.matrix = m,
-                                             .activations = activations,
+                                             .activations = planned,
                                              .bias = bias,
                                              .dtype = GATUN_F32,
                                              .integers = integers,
