@@ -165,6 +165,9 @@ static void prepare_task(void *argument, long long index) {
 
 static void run_rows(gatun_context *context, void (*prepare)(const void *, long long, long long), const void *arguments,
                      long long rows, long long row_bytes) {
+    if (rows == 0) {
+        return;
+    }
     prepare_job job = {prepare, arguments, rows, rows_of_task(context->pool, rows, row_bytes)};
     gatun_pool_run(context->pool, tasks_of_rows(rows, job.rows_per_task), prepare_task, &job);
 }
