@@ -38,6 +38,9 @@ public final class BenchOperations {
             all.add(new ZeroMeanBench(axis));
         }
         all.add(new FoldAffineBench());
+        all.add(new LowBitBench.Quantize());
+        all.addAll(LowBitBench.Multiply.all());
+        all.add(new LowBitBench.Int8());
         return List.copyOf(all);
     }
 

@@ -22,8 +22,8 @@ import java.util.SplittableRandom;
  */
 final class LowBitMultiply extends LowBitOperation {
     /* Above so many products a shape takes only some formats, the next ones of the list. */
-    private static final long MOST_PRODUCTS_FOR_ALL = 700_000;
-    private static final int FORMATS_OF_LARGE = 2;
+    private static final long MOST_PRODUCTS_FOR_ALL = 200_000;
+    private static final int FORMATS_OF_LARGE = 3;
 
     /** Inputs that are no multiple of a block, beside the shapes of the case file. */
     private static final List<CaseFile.Case> ODD_SHAPES =
