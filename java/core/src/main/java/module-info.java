@@ -4,4 +4,5 @@ module io.gatun {
     requires io.gatun.bindings;
 
     exports io.gatun;
+    exports io.gatun.model;
 }

@@ -21,6 +21,8 @@ interface Kernels {
 
     SparsityKernels sparsity();
 
+    LowBitKernels lowBit();
+
     /** Memory for at least {@code bytes} bytes, aligned to 64, not initialised. */
     DeviceMemory allocate(long bytes);
 

@@ -14,6 +14,7 @@ final class NativeKernels implements Kernels {
     private final ActivationKernels activation;
     private final PolynomialKernels polynomial;
     private final SparsityKernels sparsity;
+    private final LowBitKernels lowBit;
     private final String name;
 
     NativeKernels(NativeContext context, String name) {
@@ -32,6 +33,7 @@ final class NativeKernels implements Kernels {
         this.activation = new NativeActivation(context, handle);
         this.polynomial = new NativePolynomials(context, handle);
         this.sparsity = new NativeSparsity(context, handle);
+        this.lowBit = new NativeLowBit(context, handle);
     }
 
     @Override
@@ -67,6 +69,11 @@ final class NativeKernels implements Kernels {
     @Override
     public SparsityKernels sparsity() {
         return sparsity;
+    }
+
+    @Override
+    public LowBitKernels lowBit() {
+        return lowBit;
     }
 
     @Override

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gatun;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
 /** The status codes of the C interface ({@code enum gatun_status}) as exceptions. */
 final class NativeStatus {
     static final int OK = 0;
@@ -12,6 +15,23 @@ final class NativeStatus {
     static final long MESSAGE_BYTES = 1024;
 
     private NativeStatus() {}
+
+    /** One native call. */
+    @FunctionalInterface
+    interface Call {
+        int call(MemorySegment message, long messageBytes);
+    }
+
+    /** Calls, and where that fails once more, for the sentence that says why. */
+    static void require(Call call) {
+        if (call.call(MemorySegment.NULL, 0) != OK) {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment message = arena.allocate(MESSAGE_BYTES);
+                int status = call.call(message, MESSAGE_BYTES);
+                requireOk(status, message.getString(0));
+            }
+        }
+    }
 
     /** Throws what a status other than OK stands for. */
     static void requireOk(int status, String message) {

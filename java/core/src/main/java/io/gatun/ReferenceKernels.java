@@ -60,6 +60,12 @@ final class ReferenceKernels implements Kernels {
     }
 
     @Override
+    public LowBitKernels lowBit() {
+        requireOpen();
+        return ReferenceLowBit.INSTANCE;
+    }
+
+    @Override
     public DeviceMemory allocate(long bytes) {
         requireOpen();
         return new Memory(bytes);

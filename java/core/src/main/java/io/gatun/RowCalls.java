@@ -2,7 +2,6 @@
 package io.gatun;
 
 import io.gatun.bindings.CoreFunctions;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -76,23 +75,6 @@ final class RowCalls {
                 long messageBytes);
     }
 
-    /** One native call. */
-    @FunctionalInterface
-    private interface Call {
-        int call(MemorySegment message, long messageBytes);
-    }
-
-    /** Calls, and where that fails once more, for the sentence that says why. */
-    private static void require(Call call) {
-        if (call.call(MemorySegment.NULL, 0) != NativeStatus.OK) {
-            try (Arena arena = Arena.ofConfined()) {
-                MemorySegment message = arena.allocate(NativeStatus.MESSAGE_BYTES);
-                int status = call.call(message, NativeStatus.MESSAGE_BYTES);
-                NativeStatus.requireOk(status, message.getString(0));
-            }
-        }
-    }
-
     /**
      * Whether a row may be used where it is.
      *
@@ -114,7 +96,7 @@ final class RowCalls {
      */
     void forward(boolean heap, long rows, long elements, long cost, Forward forward) {
         if (!heap) {
-            require(
+            NativeStatus.require(
                     (text, textBytes) ->
                             forward.call(false, context.threaded(), 0, rows, text, textBytes));
             return;
@@ -124,7 +106,8 @@ final class RowCalls {
         for (long row = 0; row < rows; row += pieceRows) {
             long first = row;
             long count = Math.min(pieceRows, rows - row);
-            require((text, textBytes) -> forward.call(true, caller, first, count, text, textBytes));
+            NativeStatus.require(
+                    (text, textBytes) -> forward.call(true, caller, first, count, text, textBytes));
             // Without a plain call in it, compiled code may run a loop of critical calls without
             // ever stopping at a safepoint; the loop may be the caller's, so the last piece counts
             // as well.
@@ -245,7 +228,7 @@ final class RowCalls {
                 MemorySegment sum3 = sum(gradient3, slab, at3, accumulate);
                 MemorySegment sum4 = sum(gradient4, slab, at4, accumulate);
                 long begin = heap ? rows : 0;
-                require(
+                NativeStatus.require(
                         (text, textBytes) ->
                                 backward.call(
                                         false,
@@ -286,7 +269,7 @@ final class RowCalls {
         for (long row = 0; row < rows; row += pieceRows) {
             long begin = row;
             long end = Math.min(row + pieceRows, rows);
-            require(
+            NativeStatus.require(
                     (text, textBytes) ->
                             backward.call(
                                     true,

@@ -16,7 +16,12 @@ import picocli.CommandLine.ScopeType;
         name = "gatun",
         description =
                 "Native numeric kernels for the JVM: looks at this machine, checks, runs, times and draws them.",
-        subcommands = {DoctorCommand.class, CheckCommand.class, BenchCommand.class},
+        subcommands = {
+            DoctorCommand.class,
+            CheckCommand.class,
+            BenchCommand.class,
+            InspectCommand.class
+        },
         mixinStandardHelpOptions = true,
         versionProvider = Gatun.Version.class,
         synopsisSubcommandLabel = "COMMAND")

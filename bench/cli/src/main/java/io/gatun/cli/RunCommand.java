@@ -121,10 +121,11 @@ final class RunCommand implements Callable<Integer> {
                         "Example: gatun run layer_norm x.npy --gamma g.npy --beta b.npy --eps 1e-5 --out y.npy",
                         "gatun run OPERATION --help lists what an operation takes.");
         for (Operation operation : Operations.all()) {
-            RunCommand command = new RunCommand(operation);
-            run.addSubcommand(operation.function(), command.spec);
+            if (operation.runsOnFiles()) {
+                run.addSubcommand(operation.function(), new RunCommand(operation).spec);
+            }
         }
-        return new CommandLine(run);
+        return new CommandLine(run).addSubcommand(new LowBitMatmulCommand());
     }
 
     private static OptionSpec text(String name, String label, String description) {
@@ -288,7 +289,7 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /** Memory of the device, but for tensors without elements, which need none. */
-    private static Tensor allocate(Device device, DType type, long[] shape) {
+    static Tensor allocate(Device device, DType type, long[] shape) {
         if (Arrays.stream(shape).anyMatch(size -> size == 0)) {
             return type == DType.F32
                     ? device.tensor(new float[0], shape)
@@ -355,14 +356,19 @@ final class RunCommand implements Callable<Integer> {
         return settings;
     }
 
+    /** The data type to compute in for an element type of a file. */
+    static DType dtypeOf(String fileType) {
+        return switch (fileType) {
+            case "f2" -> DType.F16;
+            case "V2" -> DType.BF16;
+            default -> DType.F32;
+        };
+    }
+
     private DType dtype(String fileType) {
         String name = value("--dtype");
         if (name == null) {
-            return switch (fileType) {
-                case "f2" -> DType.F16;
-                case "V2" -> DType.BF16;
-                default -> DType.F32;
-            };
+            return dtypeOf(fileType);
         }
         return Arrays.stream(DType.values())
                 .filter(d -> d.name().toLowerCase(Locale.ROOT).equals(name))

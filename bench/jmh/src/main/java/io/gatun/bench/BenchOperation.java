@@ -2,6 +2,7 @@
 package io.gatun.bench;
 
 import io.gatun.Tensor;
+import io.gatun.conformance.CaseFile;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
@@ -71,6 +72,21 @@ public abstract class BenchOperation {
      * fused multiply-add as two. What is done once for each row or column is not counted.
      */
     abstract int flops();
+
+    /** The same where it depends on the columns. */
+    long flops(int columns) {
+        return flops();
+    }
+
+    /** What a call reads beside the arrays, for so many columns. */
+    long weightBytes(int columns) {
+        return 0;
+    }
+
+    /** Whether a case of the file is one of this benchmark. */
+    boolean takes(CaseFile.Case shape) {
+        return true;
+    }
 
     /** Whether vectors for each row or column count among the bytes that must move. */
     boolean countsVectors() {

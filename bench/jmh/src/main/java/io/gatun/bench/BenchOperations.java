@@ -40,6 +40,9 @@ public final class BenchOperations {
         all.add(new FoldAffineBench());
         all.addAll(ActivationBenches.all());
         all.addAll(PolynomialBenches.all());
+        all.add(new LowBitBench.Quantize());
+        all.addAll(LowBitBench.Multiply.all());
+        all.add(new LowBitBench.Int8());
         return List.copyOf(all);
     }
 

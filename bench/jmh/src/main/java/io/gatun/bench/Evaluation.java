@@ -67,6 +67,15 @@ final class Evaluation {
         return workload.columns();
     }
 
+    int rows() {
+        return workload.rows();
+    }
+
+    /** Which row this is. */
+    int number() {
+        return row;
+    }
+
     /** This row of an input, its number for this row, or all of its columns. */
     double[] input(String name) {
         return part(inputs.computeIfAbsent(name, workload::array), name);

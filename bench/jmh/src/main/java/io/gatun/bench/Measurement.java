@@ -133,7 +133,7 @@ final class Measurement {
                 for (CaseFile.Case shape :
                         file.casesFor(options.quick() ? CaseFile.Use.QUICK : CaseFile.Use.BENCH)) {
                     Planned planned = new Planned(operation, file, dtype, shape);
-                    if (glob.matches(planned.path())) {
+                    if (operation.takes(shape) && glob.matches(planned.path())) {
                         plan.add(planned);
                     }
                 }
@@ -229,7 +229,13 @@ final class Measurement {
 
     /** What a limit moves. */
     private record Streams(int reads, int writes, boolean inPlace, long bytes) {
-        Streams(Workload workload) {
+        /** Weights, where there are any, are read once, and are more than all else. */
+        static Streams of(Workload workload) {
+            long weights = workload.operation().weightBytes(workload.columns());
+            return weights == 0 ? new Streams(workload) : new Streams(1, 0, false, weights);
+        }
+
+        private Streams(Workload workload) {
             this(
                     workload.operation().reads(),
                     workload.operation().writes(),
@@ -282,7 +288,7 @@ final class Measurement {
             }
             List<Sampler.Timed> timed = new ArrayList<>(runs.stream().map(Sampler::timed).toList());
             NativeLimits.Limit limit =
-                    library == null ? null : limit(library, new Streams(workload));
+                    library == null ? null : limit(library, Streams.of(workload));
             if (limit != null) {
                 for (int candidate = 0; candidate < LIMIT_CANDIDATES; candidate++) {
                     int index = candidate;

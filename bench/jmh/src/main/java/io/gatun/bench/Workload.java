@@ -304,13 +304,15 @@ public final class Workload implements AutoCloseable {
     }
 
     /**
-     * The least number of bytes that the operation has to move: rows once for each array of them
-     * and, in backward passes, the vectors for each row or column.
+     * The least number of bytes that the operation has to move: rows once for each array of them,
+     * weights and, in backward passes, the vectors for each row or column.
      *
      * @return bytes read and written
      */
     public long bytes() {
-        long bytes = (operation.reads() + operation.writes()) * streamBytes();
+        long bytes =
+                (operation.reads() + operation.writes()) * streamBytes()
+                        + operation.weightBytes(columns);
         for (Operand operand : operands.values()) {
             if (operation.countsVectors() && operand.extent() != Operand.Extent.FULL) {
                 bytes += count(operand) * Float.BYTES;
@@ -334,7 +336,7 @@ public final class Workload implements AutoCloseable {
      * @return those of all elements
      */
     public long flops() {
-        return (long) rows * width() * operation.flops();
+        return rows * width() * operation.flops(columns);
     }
 
     /**

@@ -44,6 +44,16 @@ public interface Operation {
     String description();
 
     /**
+     * Whether {@code gatun run} can be made from {@link #operands()} and {@link #settings()}. An
+     * operation that takes more than tensors has a command of its own, and none of both.
+     *
+     * @return true unless the operation says otherwise
+     */
+    default boolean runsOnFiles() {
+        return true;
+    }
+
+    /**
      * The tensors, inputs before outputs. The first one has extent {@link Operand.Extent#FULL} or
      * {@link Operand.Extent#HEADS} and storage {@link Operand.Storage#DATA}, and so has the first
      * output that is needed, which may be computed in place of it.

@@ -45,7 +45,10 @@ public final class Operations {
                     new RationalForward(),
                     new RationalBackward(),
                     new SparsityMask.ByThreshold(),
-                    new SparsityMask.TopK());
+                    new SparsityMask.TopK(),
+                    new LowBitQuantizeActivations(),
+                    new LowBitMultiply(),
+                    new Int8Matmul());
 
     private Operations() {}
 
