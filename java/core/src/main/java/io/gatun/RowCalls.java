@@ -138,7 +138,7 @@ final class RowCalls {
                 long at = row;
                 long first = column;
                 long count = Math.min(pieceColumns, columns - column);
-                require(
+                NativeStatus.require(
                         (text, textBytes) ->
                                 elements.call(true, caller, at, 1, first, count, text, textBytes));
                 // As in the operations on rows.
