@@ -61,11 +61,11 @@ GATUN_API int gatun_poly_relu(gatun_context *context, int dtype, int order, long
 
 /*
  * PolyReLU backward:
- *     dx = dy (a[1] + 2 a[2] z + ... + order a[order] z^(order - 1)) where x > 0, else 0 (NaN for NaN),
+ *     dx = dy (a[1] + 2 a[2] z + ... + order a[order] z^(order - 1)), but 0 where x <= 0,
  *     dcoefficients[i] = sum of dy z^i, where z^0 = 1 everywhere
  *
  *   dy, x            [rows, columns]
- *   dx               [rows, columns], or NULL for none; dx == dy with equal strides is allowed
+ *   dx               [rows, columns], or NULL for none; may be dy or x, with equal strides
  *   dcoefficients    [order + 1], or NULL for none
  *   element_begin, element_end, accumulate, scratch  as at the top of this file
  */
@@ -132,7 +132,7 @@ GATUN_API int gatun_poly_norm(gatun_context *context, int dtype, int order, long
  *   dy, x            [rows, columns]
  *   coefficients, eps  as in the forward pass
  *   rho              [rows, order] as the forward pass saved them, or NULL: taken anew from x
- *   dx               [rows, columns], or NULL for none; dx == dy with equal strides is allowed
+ *   dx               [rows, columns], or NULL for none; may be dy or x, with equal strides
  *   dcoefficients    [order + 1], or NULL for none
  *   row_begin, row_end, accumulate, scratch  as at the top of this file; the scratch is needed for rows that the forward
  *                    pass needs it for, too
@@ -211,7 +211,7 @@ GATUN_API int gatun_rational(gatun_context *context, int dtype, int numerator_de
  *     both: dnumerator[i] = sum of h x^i
  *
  *   dy, x            [rows, columns]
- *   dx               [rows, columns], or NULL for none; dx == dy with equal strides is allowed
+ *   dx               [rows, columns], or NULL for none; may be dy or x, with equal strides
  *   dnumerator       [numerator_groups, numerator_degree + 1], ddenominator [denominator_groups, denominator_degree];
  *                    NULL for none
  *   row_begin, row_end, accumulate, scratch  as at the top of this file
@@ -251,7 +251,7 @@ GATUN_API int gatun_threshold_mask(gatun_context *context, int dtype, long long 
  * greatest key = |x| scale[column], of equal keys those of the lowest column; all where kept >= columns. The others
  * become 0. A key that is NaN is greater than any other.
  *
- *   kept             >= 0
+ *   kept             >= 0;  columns < 2^31
  *   the rest as in gatun_threshold_mask
  */
 GATUN_API int gatun_topk_mask_rows(gatun_context *context, int dtype, long long rows, long long columns, long long kept,

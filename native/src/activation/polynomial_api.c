@@ -148,6 +148,7 @@ static void visit_elements(const gatun_context *context, const polynomial_backwa
     }
     const long long tensors = a->dx ? 3 : 2, bytes = element_bytes(a->dtype) * tensors;
     a->prefetch = elements * bytes > context->last_level_cache / 4;
+    a->stream = elements * bytes > context->last_level_cache / 2 && a->dx && a->dx != a->dy && a->dx != a->x;
     const long long count = c->end - c->begin, per_task = elements_of_task(context, count, count * bytes);
     gradient_job job = {kernel, a, c->begin, c->end, per_task};
     gatun_pool_run(context->pool, tasks_of_rows(count, per_task), gradient_task, &job);

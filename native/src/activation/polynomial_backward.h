@@ -9,8 +9,6 @@
 
 #include "polynomial.h"
 
-#define PIECE GATUN_BACKWARD_PIECE_ELEMENTS
-
 /* Adds the sums of dy z^i of a turn of gradients g and bases z. */
 GATUN_INLINE void add_turn(vf *sums, const int order, const vf g[TURN], const vf z[TURN], const bool fast) {
     vf t[TURN];
@@ -42,9 +40,9 @@ GATUN_INLINE void add_turn(vf *sums, const int order, const vf g[TURN], const vf
     }
 }
 
-/* dx of a turn of gradients g, elements x and bases z. */
-GATUN_INLINE void gradient_turn(const polynomial *derivative, const vf g[TURN], const vf x[TURN], const vf z[TURN],
-                                vf dx[TURN], const bool relu, const bool fast) {
+/* dx of a turn of gradients g and bases z; that of a NaN stays one. */
+GATUN_INLINE void gradient_turn(const polynomial *derivative, const vf g[TURN], const vf z[TURN], vf dx[TURN],
+                                const bool relu, const bool fast) {
 #pragma GCC unroll 4
     for (int k = 0; k < TURN; k++) {
         dx[k] = z[k];
@@ -53,7 +51,7 @@ GATUN_INLINE void gradient_turn(const polynomial *derivative, const vf g[TURN], 
 #pragma GCC unroll 4
     for (int k = 0; k < TURN; k++) {
         dx[k] = vf_mul(g[k], dx[k]);
-        dx[k] = relu ? vf_select(vf_less_equal(x[k], vf_zero()), vf_zero(), dx[k]) : dx[k];
+        dx[k] = relu ? vf_drop(vf_less_equal(z[k], vf_zero()), dx[k]) : dx[k];
     }
 }
 
@@ -67,7 +65,7 @@ GATUN_INLINE void gradient_run(const float *coefficients, int order, const void 
     const long long step = FETCH_STREAMS * LINE_BYTES / element_bytes(dtype) / turn * turn;
     fetcher ahead = *fetched;
     vd folded[GATUN_POLYNOMIAL_MAX_ORDER + 1];
-    vf sums[GATUN_POLYNOMIAL_MAX_ORDER + 1], g[TURN], v[TURN], z[TURN], d[TURN];
+    vf sums[GATUN_POLYNOMIAL_MAX_ORDER + 1], g[TURN], z[TURN], d[TURN];
 #pragma GCC unroll 9
     for (int i = 0; i < count; i++) {
         folded[i] = vd_set(0);
@@ -81,11 +79,11 @@ GATUN_INLINE void gradient_run(const float *coefficients, int order, const void 
             const long long stop = least_of(j + step, fold);
             for (; j + turn <= stop; j += turn) {
                 load_turn(dy, j, g, dtype);
-                load_turn(x, j, v, dtype);
-                base_turn(v, z, relu);
+                load_turn(x, j, z, dtype);
+                base_turn(z, relu);
                 if (dx) {
-                    gradient_turn(&derivative, g, v, z, d, relu, fast);
-                    store_turn(dx, j, d, dtype, false);
+                    gradient_turn(&derivative, g, z, d, relu, fast);
+                    store_turn(dx, j, d, dtype);
                 }
                 if (summed) {
                     add_turn(sums, order, g, z, fast);
@@ -98,10 +96,10 @@ GATUN_INLINE void gradient_run(const float *coefficients, int order, const void 
     }
     if (j < n) {
         load_last_turn(dy, j, n - j, g, dtype);
-        load_last_turn(x, j, n - j, v, dtype);
-        base_turn(v, z, relu);
+        load_last_turn(x, j, n - j, z, dtype);
+        base_turn(z, relu);
         if (dx) {
-            gradient_turn(&derivative, g, v, z, d, relu, fast);
+            gradient_turn(&derivative, g, z, d, relu, fast);
             store_last_turn(dx, j, n - j, d, dtype);
         }
         if (summed) {
@@ -119,66 +117,60 @@ GATUN_INLINE void gradient_run(const float *coefficients, int order, const void 
 typedef void gradient_function(const float *coefficients, int order, const void *dy, const void *x, void *dx,
                                long long n, double *partial, fetcher *fetched);
 
-/* Where an element is, in a tensor of any row stride. */
-GATUN_INLINE long long place_of(long long index, long long columns, long long stride) {
-    return index / columns * stride + index % columns;
-}
-
-/* Elements [begin, begin + n) between a tensor and a buffer of float32 without gaps. */
-GATUN_INLINE void gather(const void *p, long long stride, long long columns, long long begin, long long n, float *to,
+/* Elements [begin, begin + n) between a tensor and a buffer without gaps. */
+GATUN_INLINE void gather(const void *p, long long stride, long long columns, long long begin, long long n, void *to,
                          const int dtype) {
-    long long row = begin / columns, column = begin % columns;
-    for (long long done = 0; done < n; row++, column = 0) {
-        const long long from = row * stride + column, count = least_of(columns - column, n - done);
-        for (long long j = 0; j < count; j += VF_LANES) {
-            const int lanes = lanes_left(count - j, 0);
-            const vf v = load_lanes(p, from + j, lanes, lanes == VF_LANES, dtype);
-            store_lanes(to, done + j, v, lanes, lanes == VF_LANES, GATUN_F32, false);
-        }
-        done += count;
+    const long long bytes = element_bytes(dtype);
+    for (long long done = 0, count; done < n; done += count) {
+        count = least_of(columns - (begin + done) % columns, n - done);
+        memcpy((char *)to + done * bytes, element(p, place_of(begin + done, columns, stride), dtype),
+               (size_t)(count * bytes));
     }
 }
-GATUN_INLINE void scatter(void *p, long long stride, long long columns, long long begin, long long n, const float *from,
-                          const int dtype) {
-    long long row = begin / columns, column = begin % columns;
-    for (long long done = 0; done < n; row++, column = 0) {
-        const long long to = row * stride + column, count = least_of(columns - column, n - done);
-        for (long long j = 0; j < count; j += VF_LANES) {
-            const int lanes = lanes_left(count - j, 0);
-            const vf v = load_lanes(from, done + j, lanes, lanes == VF_LANES, GATUN_F32);
-            store_lanes(p, to + j, v, lanes, lanes == VF_LANES, dtype, false);
+GATUN_INLINE void scatter(void *p, long long stride, long long columns, long long begin, long long n, const void *from,
+                          const int dtype, const bool stream) {
+    const long long bytes = element_bytes(dtype);
+    for (long long done = 0, count; done < n; done += count) {
+        count = least_of(columns - (begin + done) % columns, n - done);
+        void *to = (char *)p + place_of(begin + done, columns, stride) * bytes;
+        if (stream) {
+            stream_bytes(to, element(from, done, dtype), count * bytes);
+        } else {
+            memcpy(to, element(from, done, dtype), (size_t)(count * bytes));
         }
-        done += count;
     }
 }
 
+/* A piece lies in one row, or is brought together in a buffer; dx is made in place or in a buffer. */
 GATUN_INLINE void gradient_elements(const polynomial_backward_arguments *a, long long begin, long long end,
-                                    const int dtype, gradient_function *const runs[2][2],
-                                    gradient_function *const f32_runs[2][2]) {
-    const int fast = a->order == FAST_ORDER, summed = a->partial != 0;
-    const char *last = element(a->x, place_of(end - 1, a->columns, a->x_stride), dtype);
-    const char *first = element(a->x, place_of(begin, a->columns, a->x_stride), dtype);
+                                    const int dtype, gradient_function *const runs[2][2]) {
+    const bool summed = a->partial != 0;
+    gradient_function *const run = runs[a->order == FAST_ORDER][summed];
+    const char *const first = element(a->x, place_of(begin, a->columns, a->x_stride), dtype);
+    const char *const last = element(a->x, place_of(end - 1, a->columns, a->x_stride), dtype);
     block_fetcher ahead = fetch_blocks(first, last, (long long)((uintptr_t)a->dy - (uintptr_t)a->x),
                                        a->prefetch && a->dy_stride == a->x_stride);
+    float dy_buffer[PIECE], x_buffer[PIECE], dx_buffer[PIECE];
     for (; begin < end; begin += PIECE) {
-        const long long n = least_of(end - begin, PIECE), column = begin % a->columns;
-        double *partial = summed ? a->partial + begin / PIECE * (a->order + 1) : 0;
-        if (column + n <= a->columns) { /* in one row */
-            const void *x = element(a->x, place_of(begin, a->columns, a->x_stride), dtype);
-            const void *dy = element(a->dy, place_of(begin, a->columns, a->dy_stride), dtype);
-            void *dx = a->dx ? (char *)a->dx + place_of(begin, a->columns, a->dx_stride) * element_bytes(dtype) : 0;
-            fetch_block(&ahead, x);
-            runs[fast][summed](a->coefficients, a->order, dy, x, dx, n, partial, &ahead.lines);
-        } else {
-            float dy[PIECE], x[PIECE];
-            fetcher nothing = {0};
-            gather(a->dy, a->dy_stride, a->columns, begin, n, dy, dtype);
-            gather(a->x, a->x_stride, a->columns, begin, n, x, dtype);
-            f32_runs[fast][summed](a->coefficients, a->order, dy, x, a->dx ? dy : 0, n, partial, &nothing);
-            if (a->dx) {
-                scatter(a->dx, a->dx_stride, a->columns, begin, n, dy, dtype);
-            }
+        const long long n = least_of(end - begin, PIECE);
+        const bool whole = begin % a->columns + n <= a->columns;
+        const void *x = element(a->x, place_of(begin, a->columns, a->x_stride), dtype);
+        const void *dy = element(a->dy, place_of(begin, a->columns, a->dy_stride), dtype);
+        void *dx = a->dx ? (char *)a->dx + place_of(begin, a->columns, a->dx_stride) * element_bytes(dtype) : 0;
+        const bool buffered = dx && (a->stream || !whole);
+        fetch_block(&ahead, x);
+        if (!whole) {
+            gather(a->dy, a->dy_stride, a->columns, begin, n, dy_buffer, dtype);
+            gather(a->x, a->x_stride, a->columns, begin, n, x_buffer, dtype);
         }
+        run(a->coefficients, a->order, whole ? dy : dy_buffer, whole ? x : x_buffer, buffered ? dx_buffer : dx, n,
+            summed ? a->partial + begin / PIECE * (a->order + 1) : 0, &ahead.lines);
+        if (buffered) {
+            scatter(a->dx, a->dx_stride, a->columns, begin, n, dx_buffer, dtype, a->stream);
+        }
+    }
+    if (a->stream) {
+        vf_stream_fence();
     }
 }
 
@@ -203,13 +195,13 @@ GATUN_INLINE void gradient_elements(const polynomial_backward_arguments *a, long
     static void elements(const polynomial_backward_arguments *a, long long begin, long long end) { \
         switch (a->dtype) {                                                                        \
         case GATUN_BF16:                                                                           \
-            gradient_elements(a, begin, end, GATUN_BF16, runs_bf16, runs_f32);                     \
+            gradient_elements(a, begin, end, GATUN_BF16, runs_bf16);                               \
             break;                                                                                 \
         case GATUN_F16:                                                                            \
-            gradient_elements(a, begin, end, GATUN_F16, runs_f16, runs_f32);                       \
+            gradient_elements(a, begin, end, GATUN_F16, runs_f16);                                 \
             break;                                                                                 \
         default:                                                                                   \
-            gradient_elements(a, begin, end, GATUN_F32, runs_f32, runs_f32);                       \
+            gradient_elements(a, begin, end, GATUN_F32, runs_f32);                                 \
         }                                                                                          \
     }                                                                                              \
     const polynomial_backward_kernel GATUN_AT_LEVEL(operation) = {elements};

@@ -38,7 +38,7 @@ typedef struct {
     void *dx; /* NULL for none */
     long long dx_stride;
     double *partial; /* [pieces, order + 1]: the sums of each piece; NULL for none */
-    bool prefetch;
+    bool prefetch, stream;
 } polynomial_backward_arguments;
 
 /* Elements [begin, end), where begin is a multiple of GATUN_BACKWARD_PIECE_ELEMENTS. */

@@ -3,6 +3,8 @@
 #ifndef GATUN_ACTIVATION_TURNS_H
 #define GATUN_ACTIVATION_TURNS_H
 
+#include <math.h>
+
 #include "../simd/fetch.h"
 
 /* Vectors of a turn: as many as hide the latency of an FMA. */
@@ -31,28 +33,59 @@ GATUN_INLINE void fold_sums(vd *folded, vf *sums, const int count) {
     }
 }
 
-/* A turn of elements from j on, of which `left` are there; the others are 0. */
+/*
+ * A turn of elements from j on: in order, or, of bf16, which is less work that way, each two vectors as those at even
+ * and those at odd places. bf16 results are rounded without care for NaN: one that comes out of bf16 elements and of
+ * coefficients without payload has no lower bits that rounding could carry.
+ */
 GATUN_INLINE void load_turn(const void *p, long long j, vf v[TURN], const int dtype) {
 #pragma GCC unroll 4
-    for (int k = 0; k < TURN; k++) {
-        v[k] = load(p, j + k * VF_LANES, dtype);
+    for (int k = 0; k < TURN; k += 2) {
+        if (dtype == GATUN_BF16) {
+            vf_load_even_odd_bf16(element(p, j + k * VF_LANES, dtype), &v[k], &v[k + 1]);
+        } else {
+            v[k] = load(p, j + k * VF_LANES, dtype);
+            v[k + 1] = load(p, j + (k + 1) * VF_LANES, dtype);
+        }
     }
 }
+GATUN_INLINE void store_turn(void *p, long long j, const vf v[TURN], const int dtype) {
+#pragma GCC unroll 4
+    for (int k = 0; k < TURN; k += 2) {
+        if (dtype == GATUN_BF16) {
+            vf_store_even_odd_bf16((uint16_t *)p + j + k * VF_LANES, v[k], v[k + 1]);
+        } else {
+            store(p, j + k * VF_LANES, v[k], dtype, false);
+            store(p, j + (k + 1) * VF_LANES, v[k + 1], dtype, false);
+        }
+    }
+}
+
+/* A turn of which `left` elements are there; the others are 0. */
 GATUN_INLINE void load_last_turn(const void *p, long long j, long long left, vf v[TURN], const int dtype) {
     for (int k = 0; k < TURN; k++) {
         const int lanes = lanes_left(left, k);
         v[k] = load_lanes(p, j + k * VF_LANES, lanes, lanes == VF_LANES, dtype);
     }
+    if (dtype == GATUN_BF16) {
+        vf_split(&v[0], &v[1]);
+        vf_split(&v[2], &v[3]);
+    }
 }
-GATUN_INLINE void store_turn(void *p, long long j, const vf v[TURN], const int dtype, const bool stream) {
-    store_two(p, j, v[0], v[1], dtype, stream);
-    store_two(p, j + 2 * VF_LANES, v[2], v[3], dtype, stream);
-}
-GATUN_INLINE void store_last_turn(void *p, long long j, long long left, const vf v[TURN], const int dtype) {
+GATUN_INLINE void store_last_turn(void *p, long long j, long long left, vf v[TURN], const int dtype) {
+    if (dtype == GATUN_BF16) {
+        vf_merge(&v[0], &v[1]);
+        vf_merge(&v[2], &v[3]);
+    }
     for (int k = 0; k < TURN; k++) {
         const int lanes = lanes_left(left, k);
         store_lanes(p, j + k * VF_LANES, v[k], lanes, lanes == VF_LANES, dtype, false);
     }
+}
+
+/* A coefficient: any NaN without payload. */
+GATUN_INLINE vf coefficient(float value) {
+    return vf_set(value == value ? value : (float)NAN);
 }
 
 #endif

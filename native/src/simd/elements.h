@@ -4,6 +4,7 @@
 #define GATUN_SIMD_ELEMENTS_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "gatun/core.h"
 #include "simd.h"
@@ -86,6 +87,25 @@ GATUN_INLINE int lanes_left(long long left, int k) {
 /* Elements before the first whole line of y. */
 GATUN_INLINE long long lead_of(const void *y, const int dtype) {
     return (-(long long)(uintptr_t)y & (LINE_BYTES - 1)) / element_bytes(dtype);
+}
+
+/* Copies bytes that the caller has just made, past the caches where a line is whole and the level has such stores.
+ * vf_stream_fence follows later. */
+GATUN_INLINE void stream_bytes(void *to, const void *from, long long bytes) {
+    const char *source = from;
+    char *p = to;
+    long long done = 0;
+    if (VF_STREAM_BYTES > 16) {
+        done = least_of(-(long long)(uintptr_t)p & (LINE_BYTES - 1), bytes);
+        memcpy(p, source, (size_t)done);
+        for (; done + LINE_BYTES <= bytes; done += LINE_BYTES) {
+#pragma GCC unroll 16
+            for (int k = 0; k < LINE_BYTES / 4; k += VF_LANES) {
+                vf_stream((float *)(p + done) + k, vf_load((const float *)(source + done) + k));
+            }
+        }
+    }
+    memcpy(p + done, source + done, (size_t)(bytes - done));
 }
 
 #endif
