@@ -46,6 +46,13 @@ static const int dtype_bytes[BENCH_DTYPES] = {4, 2, 2};
         .flops = 2, .quick = 1, .scratch = SCRATCH, .derive = DERIVE, .call = call_##NAME, .define = define_##NAME     \
     }
 
+/* Functions that share a call and a definition with another, BODY. */
+#define POLYNOMIAL(NAME, BODY, RELU, GATED, READS, WRITES, FLOPS, SCRATCH)                                            \
+    {                                                                                                                 \
+        .function = #NAME, .variant = "", .relu = RELU, .gated = GATED, .reads = READS, .writes = WRITES, .heads = 1, \
+        .flops = FLOPS, .quick = 1, .scratch = SCRATCH, .call = call_##BODY, .define = define_##BODY                  \
+    }
+
 static const struct operation operations[] = {
     NORMS(layer_norm, GATUN_LAYER_NORM, 8),
     NORMS(rms_norm, GATUN_RMS_NORM, 4),
@@ -150,6 +157,18 @@ static const struct operation operations[] = {
     ACTIVATION_WITH(alpha_dropout_backward, "", GATUN_RELU, 1, 1, NULL, NULL),
     ACTIVATION_WITH(head_gate, "", GATUN_SIGMOID, 1, HEADS, gate_bytes, derive_gates),
     ACTIVATION_WITH(head_gate_backward, "", GATUN_SIGMOID, 2, HEADS, gate_bytes, derive_gates),
+    POLYNOMIAL(poly_relu, poly_relu, 1, 0, 1, 1, 7, NULL),
+    POLYNOMIAL(poly_relu_backward, poly_relu_backward, 1, 0, 2, 1, 14, polynomial_scratch),
+    POLYNOMIAL(poly_eval, poly_relu, 0, 0, 1, 1, 6, NULL),
+    POLYNOMIAL(poly_eval_backward, poly_relu_backward, 0, 0, 2, 1, 13, polynomial_scratch),
+    POLYNOMIAL(poly_norm, poly_norm, 0, 0, 1, 1, 12, poly_norm_scratch),
+    POLYNOMIAL(poly_norm_backward, poly_norm_backward, 0, 0, 2, 1, 28, poly_norm_backward_scratch),
+    POLYNOMIAL(poly_norm_mul, poly_norm, 0, 1, 2, 1, 13, poly_norm_scratch),
+    POLYNOMIAL(poly_norm_mul_backward, poly_norm_backward, 0, 1, 3, 2, 36, poly_norm_backward_scratch),
+    POLYNOMIAL(rational, rational, 0, 0, 1, 1, 20, NULL),
+    POLYNOMIAL(rational_backward, rational_backward, 0, 0, 2, 1, 63, rational_scratch),
+    POLYNOMIAL(threshold_mask, threshold_mask, 0, 0, 1, 1, 1, NULL),
+    POLYNOMIAL(topk_mask_rows, topk_mask_rows, 0, 0, 1, 1, 1, NULL),
 };
 
 const struct operation *all_operations(int *count) {

@@ -30,6 +30,7 @@ struct operation {
     int along;                       /* of gatun_zero_mean_rows */
     int activation;                  /* gatun_activation_kind */
     float first, second;             /* its parameters */
+    int relu, gated;                 /* poly_relu, not poly_eval; poly_norm_mul, not poly_norm */
     int in_place;                    /* the first output is the second input, the second output the first input */
     int reads, writes;               /* arrays of rows */
     int heads;                       /* of which a row consists, 1 for a row of columns */
@@ -141,6 +142,18 @@ FAMILY_FUNCTIONS(activation_mask)
 FAMILY_FUNCTIONS(activation_mask_backward)
 FAMILY_FUNCTIONS(alpha_dropout)
 FAMILY_FUNCTIONS(alpha_dropout_backward)
+FAMILY_FUNCTIONS(poly_relu)
+FAMILY_FUNCTIONS(poly_relu_backward)
+FAMILY_FUNCTIONS(poly_norm)
+FAMILY_FUNCTIONS(poly_norm_backward)
+FAMILY_FUNCTIONS(rational)
+FAMILY_FUNCTIONS(rational_backward)
+FAMILY_FUNCTIONS(threshold_mask)
+FAMILY_FUNCTIONS(topk_mask_rows)
+int polynomial_scratch(const gatun_context *, long long rows, long long columns, long long *bytes);
+int poly_norm_scratch(const gatun_context *, long long rows, long long columns, long long *bytes);
+int poly_norm_backward_scratch(const gatun_context *, long long rows, long long columns, long long *bytes);
+int rational_scratch(const gatun_context *, long long rows, long long columns, long long *bytes);
 int mask_bytes(const gatun_context *, long long rows, long long columns, long long *bytes);
 int gate_bytes(const gatun_context *, long long rows, long long columns, long long *bytes);
 void derive_mask(struct subject *);
