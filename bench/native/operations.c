@@ -217,7 +217,7 @@ static int make_rows(struct subject *s, struct rows *rows, long long stride, lon
 }
 
 static int make_vector(float **vector, long long count) {
-    *vector = calloc((size_t)count + 1, sizeof **vector);
+    *vector = calloc((size_t)count + COEFFICIENTS, sizeof **vector);
     return *vector != NULL;
 }
 
@@ -345,13 +345,13 @@ void derive_statistics(struct subject *s, const struct rows *rows, int index) {
 /* Gradients of parameters are float32 and within its bound, whatever the type of the rows, whose bound is 1 if 16-bit. */
 static void expect_sums(struct evaluation *e, const float *got, const double *expected, const double *scale) {
     const double of_unit = e->subject->dtype == GATUN_F32 ? 1.0 : float32_bound;
-    for (long long i = 0; i < e->norm->columns; i++)
+    for (long long i = 0; i < e->norm->columns + COEFFICIENTS; i++)
         note_error(e, error_units((double)got[i], expected[i], scale[i], GATUN_F32) / of_unit);
 }
 
 static double evaluate(const struct subject *s) {
     enum { ROWS = 4, SUMS = 4 * MAX_NORMS + 1 };
-    const size_t width = (size_t)s->width, columns = (size_t)s->shape->columns;
+    const size_t width = (size_t)s->width, columns = (size_t)s->shape->columns + COEFFICIENTS;
     double *memory = calloc(ROWS * width + SUMS * columns, sizeof *memory);
     if (memory == NULL)
         return INFINITY;

@@ -16,6 +16,7 @@ enum {
     MAX_WRITES = 3,
     MAX_NORMS = 3, /* of which an operation has parameters of their own */
     MESSAGE_BYTES = 512,
+    COEFFICIENTS = 64, /* room behind vectors of columns for gradients of coefficients */
     QUERY_HEADS = 16,
     KEY_VALUE_HEADS = 4,
     HEADS = QUERY_HEADS + 2 * KEY_VALUE_HEADS
