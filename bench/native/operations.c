@@ -46,6 +46,13 @@ static const int dtype_bytes[BENCH_DTYPES] = {4, 2, 2};
         .flops = 2, .quick = 1, .scratch = SCRATCH, .derive = DERIVE, .call = call_##NAME, .define = define_##NAME     \
     }
 
+/* Functions that share a call and a definition with another, BODY. */
+#define POLYNOMIAL(NAME, BODY, RELU, GATED, READS, WRITES, FLOPS, SCRATCH)                                            \
+    {                                                                                                                 \
+        .function = #NAME, .variant = "", .relu = RELU, .gated = GATED, .reads = READS, .writes = WRITES, .heads = 1, \
+        .flops = FLOPS, .quick = 1, .scratch = SCRATCH, .call = call_##BODY, .define = define_##BODY                  \
+    }
+
 static const struct operation operations[] = {
     NORMS(layer_norm, GATUN_LAYER_NORM, 8),
     NORMS(rms_norm, GATUN_RMS_NORM, 4),
@@ -150,6 +157,18 @@ static const struct operation operations[] = {
     ACTIVATION_WITH(alpha_dropout_backward, "", GATUN_RELU, 1, 1, NULL, NULL),
     ACTIVATION_WITH(head_gate, "", GATUN_SIGMOID, 1, HEADS, gate_bytes, derive_gates),
     ACTIVATION_WITH(head_gate_backward, "", GATUN_SIGMOID, 2, HEADS, gate_bytes, derive_gates),
+    POLYNOMIAL(poly_relu, poly_relu, 1, 0, 1, 1, 7, NULL),
+    POLYNOMIAL(poly_relu_backward, poly_relu_backward, 1, 0, 2, 1, 14, polynomial_scratch),
+    POLYNOMIAL(poly_eval, poly_relu, 0, 0, 1, 1, 6, NULL),
+    POLYNOMIAL(poly_eval_backward, poly_relu_backward, 0, 0, 2, 1, 13, polynomial_scratch),
+    POLYNOMIAL(poly_norm, poly_norm, 0, 0, 1, 1, 12, poly_norm_scratch),
+    POLYNOMIAL(poly_norm_backward, poly_norm_backward, 0, 0, 2, 1, 28, poly_norm_backward_scratch),
+    POLYNOMIAL(poly_norm_mul, poly_norm, 0, 1, 2, 1, 13, poly_norm_scratch),
+    POLYNOMIAL(poly_norm_mul_backward, poly_norm_backward, 0, 1, 3, 2, 36, poly_norm_backward_scratch),
+    POLYNOMIAL(rational, rational, 0, 0, 1, 1, 20, NULL),
+    POLYNOMIAL(rational_backward, rational_backward, 0, 0, 2, 1, 63, rational_scratch),
+    POLYNOMIAL(threshold_mask, threshold_mask, 0, 0, 1, 1, 1, NULL),
+    POLYNOMIAL(topk_mask_rows, topk_mask_rows, 0, 0, 1, 1, 1, NULL),
 };
 
 const struct operation *all_operations(int *count) {
@@ -198,7 +217,7 @@ static int make_rows(struct subject *s, struct rows *rows, long long stride, lon
 }
 
 static int make_vector(float **vector, long long count) {
-    *vector = calloc((size_t)count + 1, sizeof **vector);
+    *vector = calloc((size_t)count + COEFFICIENTS, sizeof **vector);
     return *vector != NULL;
 }
 
@@ -326,13 +345,13 @@ void derive_statistics(struct subject *s, const struct rows *rows, int index) {
 /* Gradients of parameters are float32 and within its bound, whatever the type of the rows, whose bound is 1 if 16-bit. */
 static void expect_sums(struct evaluation *e, const float *got, const double *expected, const double *scale) {
     const double of_unit = e->subject->dtype == GATUN_F32 ? 1.0 : float32_bound;
-    for (long long i = 0; i < e->norm->columns; i++)
+    for (long long i = 0; i < e->norm->columns + COEFFICIENTS; i++)
         note_error(e, error_units((double)got[i], expected[i], scale[i], GATUN_F32) / of_unit);
 }
 
 static double evaluate(const struct subject *s) {
     enum { ROWS = 4, SUMS = 4 * MAX_NORMS + 1 };
-    const size_t width = (size_t)s->width, columns = (size_t)s->shape->columns;
+    const size_t width = (size_t)s->width, columns = (size_t)s->shape->columns + COEFFICIENTS;
     double *memory = calloc(ROWS * width + SUMS * columns, sizeof *memory);
     if (memory == NULL)
         return INFINITY;

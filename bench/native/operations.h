@@ -16,6 +16,7 @@ enum {
     MAX_WRITES = 3,
     MAX_NORMS = 3, /* of which an operation has parameters of their own */
     MESSAGE_BYTES = 512,
+    COEFFICIENTS = 64, /* room behind vectors of columns for gradients of coefficients */
     QUERY_HEADS = 16,
     KEY_VALUE_HEADS = 4,
     HEADS = QUERY_HEADS + 2 * KEY_VALUE_HEADS
@@ -30,6 +31,7 @@ struct operation {
     int along;                       /* of gatun_zero_mean_rows */
     int activation;                  /* gatun_activation_kind */
     float first, second;             /* its parameters */
+    int relu, gated;                 /* poly_relu, not poly_eval; poly_norm_mul, not poly_norm */
     int in_place;                    /* the first output is the second input, the second output the first input */
     int reads, writes;               /* arrays of rows */
     int heads;                       /* of which a row consists, 1 for a row of columns */
@@ -141,6 +143,18 @@ FAMILY_FUNCTIONS(activation_mask)
 FAMILY_FUNCTIONS(activation_mask_backward)
 FAMILY_FUNCTIONS(alpha_dropout)
 FAMILY_FUNCTIONS(alpha_dropout_backward)
+FAMILY_FUNCTIONS(poly_relu)
+FAMILY_FUNCTIONS(poly_relu_backward)
+FAMILY_FUNCTIONS(poly_norm)
+FAMILY_FUNCTIONS(poly_norm_backward)
+FAMILY_FUNCTIONS(rational)
+FAMILY_FUNCTIONS(rational_backward)
+FAMILY_FUNCTIONS(threshold_mask)
+FAMILY_FUNCTIONS(topk_mask_rows)
+int polynomial_scratch(const gatun_context *, long long rows, long long columns, long long *bytes);
+int poly_norm_scratch(const gatun_context *, long long rows, long long columns, long long *bytes);
+int poly_norm_backward_scratch(const gatun_context *, long long rows, long long columns, long long *bytes);
+int rational_scratch(const gatun_context *, long long rows, long long columns, long long *bytes);
 int mask_bytes(const gatun_context *, long long rows, long long columns, long long *bytes);
 int gate_bytes(const gatun_context *, long long rows, long long columns, long long *bytes);
 void derive_mask(struct subject *);

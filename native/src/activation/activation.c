@@ -9,6 +9,7 @@ TILE_OF_ONE(hard_sigmoid, hard_sigmoid_value(x, c))
 TILE_OF_ONE(hard_swish, hard_swish_value(x, c))
 TILE_OF_ONE(gelu_erf, gelu_erf_value(x, c))
 TILE_OF_ONE(gelu_tanh, gelu_tanh_value(x, c))
+TILE_OF_ONE(silu, silu_value(x, c))
 TILE_OF_ONE(swish, swish_value(x, c))
 TILE_OF_ONE(sigmoid, sigmoid_value(x, c))
 TILE_OF_ONE(hyperbolic_tangent, tanh_value(x, c))
@@ -51,7 +52,9 @@ tile_function *forward_tile_of(const activation_parameters *p) {
         return p->nan_to_zero ? pro_act_of_numbers : pro_act;
     case GATUN_SINE:
         return sine;
-    default: /* GATUN_SILU, GATUN_QUICK_GELU, GATUN_SWISH */
+    case GATUN_SILU:
+        return silu;
+    default: /* GATUN_QUICK_GELU, GATUN_SWISH */
         return swish;
     }
 }

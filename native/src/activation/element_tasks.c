@@ -25,18 +25,23 @@ void join_rows(element_arguments *a) {
     }
 }
 
-static long long bytes_of(const element_arguments *a) {
-    int operands = a->inputs;
+static int results_of(const element_arguments *a) {
+    int results = 0;
     for (int k = 0; k < a->outputs; k++) {
-        operands += a->out[k] != 0;
+        results += a->out[k] != 0;
     }
-    return operands * a->rows * a->columns * element_bytes(a->dtype);
+    return results;
 }
 
+static long long bytes_of(const element_arguments *a) {
+    return (a->inputs + results_of(a)) * a->rows * a->columns * element_bytes(a->dtype);
+}
+
+/* Two streams past the caches would cost more than they save, and an interleaved pair is two to the core. */
 void choose_memory(const gatun_context *context, element_arguments *a, bool in_place) {
     const long long bytes = bytes_of(a);
     a->prefetch = bytes > context->last_level_cache / 4;
-    a->stream = bytes > context->last_level_cache / 2 && !in_place;
+    a->stream = bytes > context->last_level_cache / 2 && !in_place && results_of(a) == 1 && a->out[0];
 }
 
 typedef struct {

@@ -121,13 +121,24 @@ static void store_pairs(const element_arguments *a, long long row, long long col
                 n, a->stream);
 }
 
-static void run_tile(const element_arguments *a, long long row, long long column, long long n, tile_function *function,
-                     tile_buffers *buffers) {
+/* Lines of the next tile of each input, while this one is worked on. */
+static void fetch_next(const element_arguments *a, long long row, long long column, long long n) {
+    for (int k = 0; k < a->inputs; k++) {
+        const char *p = input_at(a, k, row, column + n);
+        for (long long at = 0; at < TILE * element_bytes(a->dtype); at += LINE_BYTES) {
+            __builtin_prefetch(p + at, 0, 3);
+        }
+    }
+}
+
+static void run_tile(const element_arguments *a, long long row, long long column, long long n, bool stream,
+                     tile_function *function, tile_buffers *buffers) {
     const int dtype = a->dtype;
     const bool direct = dtype == GATUN_F32;
     const int single_inputs = a->interleaved ? a->inputs - 2 : a->inputs;
     const int first_single_output = a->interleaved && a->outputs > 1 ? 2 : 0;
     element_tile tile;
+    tile.stream = stream && direct && first_single_output == 0;
     for (int k = 0; k < single_inputs; k++) {
         const char *p = input_at(a, k, row, column);
         if (!direct) {
@@ -139,7 +150,7 @@ static void run_tile(const element_arguments *a, long long row, long long column
         load_pairs(a, row, column, n, buffers, &tile);
     }
     for (int k = 0; k < a->outputs; k++) {
-        const bool in_place = direct && !a->stream && k >= first_single_output && a->out[k];
+        const bool in_place = direct && k >= first_single_output && a->out[k];
         tile.out[k] = in_place ? (float *)(void *)output_at(a, k, row, column) : buffers->out[k];
     }
     function(&tile, n, &a->parameters);
@@ -148,16 +159,29 @@ static void run_tile(const element_arguments *a, long long row, long long column
     }
     for (int k = first_single_output; k < a->outputs; k++) {
         if (a->out[k] && tile.out[k] == buffers->out[k]) {
-            narrow_elements(dtype, buffers->out[k], output_at(a, k, row, column), n, a->stream);
+            narrow_elements(dtype, buffers->out[k], output_at(a, k, row, column), n, stream);
         }
     }
 }
 
+/* The first tile of a row that streams ends where a line of the result begins; the others begin there. */
 void run_tiles(const element_arguments *a, const element_block *block, tile_function *function) {
     tile_buffers buffers;
     for (long long row = block->row_begin; row < block->row_end; row++) {
-        for (long long column = block->column_begin; column < block->column_end; column += TILE) {
-            run_tile(a, row, column, least_of(TILE, block->column_end - column), function, &buffers);
+        long long column = block->column_begin;
+        const long long lead = a->stream ? lead_of(output_at(a, 0, row, column), a->dtype) : 0;
+        if (lead > 0) {
+            const long long n = least_of(lead, block->column_end - column);
+            run_tile(a, row, column, n, false, function, &buffers);
+            column += n;
+        }
+        while (column < block->column_end) {
+            const long long n = least_of(TILE, block->column_end - column);
+            if (a->prefetch && n == TILE) {
+                fetch_next(a, row, column, n);
+            }
+            run_tile(a, row, column, n, a->stream, function, &buffers);
+            column += n;
         }
     }
 }

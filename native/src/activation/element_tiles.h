@@ -17,7 +17,16 @@
 typedef struct {
     const float *in[ELEMENT_OPERANDS];
     float *out[ELEMENT_OPERANDS]; /* out[k] may be an input: each vector is read before it is written */
+    bool stream;                  /* whole vectors of the results, which are aligned then, bypass the caches */
 } element_tile;
+
+GATUN_INLINE void put(const element_tile *tile, float *p, vf v) {
+    if (tile->stream) {
+        vf_stream(p, v);
+    } else {
+        vf_store(p, v);
+    }
+}
 
 /* The first `n` elements of a tile. */
 typedef void tile_function(const element_tile *tile, long long n, const activation_parameters *parameters);
@@ -59,7 +68,7 @@ tile_function *forward_tile_of(const activation_parameters *parameters);
         long long j = 0;                                                                               \
         for (; j + VF_LANES <= n; j += VF_LANES) {                                                     \
             const vf x = vf_load(in + j);                                                              \
-            vf_store(out + j, expression);                                                             \
+            put(tile, out + j, expression);                                                            \
         }                                                                                              \
         if (j < n) {                                                                                   \
             const vf x = vf_load_first(in + j, (int)(n - j));                                          \
@@ -74,7 +83,7 @@ tile_function *forward_tile_of(const activation_parameters *parameters);
         long long j = 0;                                                                                 \
         for (; j + VF_LANES <= n; j += VF_LANES) {                                                       \
             const vf g = vf_load(in0 + j), x = vf_load(in1 + j);                                         \
-            vf_store(out + j, expression);                                                               \
+            put(tile, out + j, expression);                                                              \
         }                                                                                                \
         if (j < n) {                                                                                     \
             const vf g = vf_load_first(in0 + j, (int)(n - j)), x = vf_load_first(in1 + j, (int)(n - j)); \

@@ -5,6 +5,7 @@
 TILE_OF_TWO(relu, vf_mul(relu_value(g, c), x))
 TILE_OF_TWO(gelu_erf, vf_mul(gelu_erf_value(g, c), x))
 TILE_OF_TWO(gelu_tanh, vf_mul(gelu_tanh_value(g, c), x))
+TILE_OF_TWO(silu, vf_mul(silu_value(g, c), x))
 TILE_OF_TWO(swish, vf_mul(swish_value(g, c), x))
 TILE_OF_TWO(sigmoid, vf_mul(sigmoid_value(g, c), x))
 
@@ -18,7 +19,9 @@ static tile_function *tile_of(const activation_parameters *p) {
         return gelu_tanh;
     case GATUN_SIGMOID:
         return sigmoid;
-    default: /* GATUN_SILU, GATUN_QUICK_GELU, GATUN_SWISH */
+    case GATUN_SILU:
+        return silu;
+    default: /* GATUN_QUICK_GELU, GATUN_SWISH */
         return swish;
     }
 }

@@ -33,9 +33,9 @@ GATUN_INLINE void gated_results(const gated_vectors v, const activation_both f, 
             const gated_vectors v = {vf_load(dy + j), vf_load(gate + j), vf_load(value + j)};          \
             const activation_both f = both(v.gate, &constants);                                        \
             gated_results(v, f, gradient(vf_mul(v.dy, v.value), f.slope), results);                    \
-            vf_store(dgate + j, results[0]);                                                           \
-            vf_store(dvalue + j, results[1]);                                                          \
-            vf_store(y + j, results[2]);                                                               \
+            put(tile, dgate + j, results[0]);                                                          \
+            put(tile, dvalue + j, results[1]);                                                         \
+            put(tile, y + j, results[2]);                                                              \
         }                                                                                              \
         if (j < n) {                                                                                   \
             const int lanes = (int)(n - j);                                                            \

@@ -8,16 +8,16 @@
 /* y of `count` vectors x, in place. */
 GATUN_INLINE void evaluate(const rational_coefficients *c, const int m, const int n, const bool terms, vf *v,
                            const int count) {
-    vf p[TURN], s[TURN], base[TURN];
+    vf p[TURN], s[TURN], q[TURN], base[TURN];
 #pragma GCC unroll 4
     for (int k = 0; k < count; k++) {
         base[k] = terms ? vf_abs(v[k]) : v[k];
     }
     horner(c->a, m, v, p, count);
-    denominator_sum(c->b, n, base, s, count);
+    denominator(c->b, n, terms, base, s, q, count);
 #pragma GCC unroll 4
     for (int k = 0; k < count; k++) {
-        v[k] = vf_div(p[k], vf_add(vf_set(1), terms ? s[k] : vf_abs(s[k])));
+        v[k] = vf_div(p[k], q[k]);
     }
 }
 
@@ -52,7 +52,7 @@ typedef void rational_function(const rational_arguments *a, long long group, con
 
 #define RATIONAL_RUN(name, dtype, m, d, terms)                                                                        \
     static void name(const rational_arguments *a, long long group, const void *x, void *y, long long n, fetcher *f) { \
-        const rational_coefficients c = coefficients_of(a, group, m, d, terms);                                       \
+        const rational_coefficients c = coefficients_of(a, group, m, d, terms, dtype);                                \
         rational_run(&c, m, d, terms, x, y, n, f, dtype);                                                             \
     }
 #define RATIONAL_RUNS(suffix, dtype)                                            \

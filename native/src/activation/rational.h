@@ -16,15 +16,17 @@ typedef struct {
 } rational_coefficients;
 
 GATUN_INLINE rational_coefficients coefficients_of(const rational_arguments *a, long long group, const int m,
-                                                   const int n, const bool terms) {
+                                                   const int n, const bool terms, const int dtype) {
     rational_coefficients c;
+    const bool plain = dtype != GATUN_BF16; /* what bf16 is rounded without care for NaN needs: see load_turn */
     const float *numerator = a->numerator + (a->numerator_shared ? 0 : group * (m + 1));
-    const float *denominator = a->denominator + (a->denominator_shared ? 0 : group * n);
+    const float *of_group = a->denominator + (a->denominator_shared ? 0 : group * n);
     for (int i = 0; i <= m; i++) {
-        c.a[i] = coefficient(numerator[i]);
+        c.a[i] = plain ? vf_set(numerator[i]) : coefficient(numerator[i]);
     }
     for (int j = 0; j < n; j++) {
-        c.b[j] = terms ? vf_abs(coefficient(denominator[j])) : coefficient(denominator[j]);
+        c.b[j] = plain ? vf_set(of_group[j]) : coefficient(of_group[j]);
+        c.b[j] = terms ? vf_abs(c.b[j]) : c.b[j];
     }
     return c;
 }
@@ -55,12 +57,18 @@ GATUN_INLINE void horner(const vf *p, const int degree, const vf *x, vf *y, cons
     }
 }
 
-/* Q - 1 without its outer magnitude: of |x| where the form has magnitudes of terms, else of x. */
-GATUN_INLINE void denominator_sum(const vf *b, const int degree, const vf *x, vf *s, const int count) {
-    horner(b, degree - 1, x, s, count);
+/* Q of `base`, which is |x| where the form has magnitudes of terms, else x; the sum s is there in the other form. */
+GATUN_INLINE void denominator(const vf *b, const int degree, const bool terms, const vf *base, vf *s, vf *q,
+                              const int count) {
+    horner(b, degree - 1, base, q, count);
 #pragma GCC unroll 4
     for (int k = 0; k < count; k++) {
-        s[k] = vf_mul(s[k], x[k]);
+        if (terms) {
+            q[k] = vf_fma(q[k], base[k], vf_set(1));
+        } else {
+            s[k] = vf_mul(q[k], base[k]);
+            q[k] = vf_add(vf_set(1), vf_abs(s[k]));
+        }
     }
 }
 

@@ -12,6 +12,9 @@
 /* Turns of the second sweep whose sums are added in float32, before they are added to those of the tile. */
 #define FOLD_TURNS 8
 
+/* The sums of a unit, as vectors, with room for those that are summed eight at a time. */
+#define SUM_VECTORS (RATIONAL_SUMS + 7)
+
 /* What lies between the sweeps; with room for a vector that begins with the last element, and for zeros behind it. */
 typedef struct {
     float x[TILE + TURN * VF_LANES], h[TILE + TURN * VF_LANES], u[TILE + TURN * VF_LANES];
@@ -25,8 +28,9 @@ typedef struct {
 } gradient_coefficients;
 
 GATUN_INLINE gradient_coefficients derivatives_of(const rational_arguments *a, long long group, const int m,
-                                                  const int n, const bool terms) {
-    gradient_coefficients c = {.of = coefficients_of(a, group, m, n, terms)};
+                                                  const int n, const bool terms, const int dtype) {
+    gradient_coefficients c;
+    c.of = coefficients_of(a, group, m, n, terms, dtype);
     for (int i = 1; i <= m; i++) {
         c.da[i - 1] = vf_mul(vf_set((float)i), c.of.a[i]);
     }
@@ -39,24 +43,23 @@ GATUN_INLINE gradient_coefficients derivatives_of(const rational_arguments *a, l
 /* From `count` vectors g and x: dx in g, and h and u. */
 GATUN_INLINE void gradient(const gradient_coefficients *c, const int m, const int n, const bool terms, vf *g,
                            const vf *x, vf *h, vf *u, const int count) {
-    vf base[2], p[2], s[2], dp[2], ds[2];
+    vf base[2], p[2], s[2], q[2], dp[2], ds[2];
 #pragma GCC unroll 2
     for (int k = 0; k < count; k++) {
         base[k] = terms ? vf_abs(x[k]) : x[k];
     }
-    denominator_sum(c->of.b, n, base, s, count);
+    denominator(c->of.b, n, terms, base, s, q, count);
     horner(c->of.a, m, x, p, count);
     horner(c->da, m - 1, x, dp, count);
     horner(c->db, n - 1, base, ds, count);
 #pragma GCC unroll 2
     for (int k = 0; k < count; k++) {
-        const vf one = vf_set(1), reciprocal = vf_div(one, vf_add(one, terms ? s[k] : vf_abs(s[k])));
+        const vf reciprocal = vf_div(vf_set(1), q[k]);
         const vm negative = vf_less(terms ? x[k] : s[k], vf_zero()); /* not for -0 */
-        const vf value = vf_mul(p[k], reciprocal);
         h[k] = vf_mul(g[k], reciprocal);
-        const vf signed_value = vf_flip(negative, value);
-        g[k] = vf_mul(h[k], vf_sub(dp[k], vf_mul(signed_value, ds[k])));
-        u[k] = vf_mul(h[k], terms ? value : signed_value);
+        const vf product = vf_mul(h[k], vf_mul(p[k], reciprocal)), signed_product = vf_flip(negative, product);
+        g[k] = vf_sub(vf_mul(h[k], dp[k]), vf_mul(signed_product, ds[k]));
+        u[k] = terms ? product : signed_product;
     }
 }
 
@@ -118,24 +121,46 @@ GATUN_INLINE void add_moments(vf *sums, const int count, vf t[TURN], const vf x[
     }
 }
 
+/* v = 0, or v += w, for `count` vectors: without a loop where it is a constant. */
+GATUN_INLINE void clear_sums(vf *v, const int count) {
+    if (__builtin_constant_p(count)) {
+#pragma GCC unroll 16
+        for (int i = 0; i < count; i++) {
+            v[i] = vf_zero();
+        }
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        v[i] = vf_zero();
+    }
+}
+GATUN_INLINE void add_sums(vf *v, const vf *w, const int count) {
+    if (__builtin_constant_p(count)) {
+#pragma GCC unroll 16
+        for (int i = 0; i < count; i++) {
+            v[i] = vf_add(v[i], w[i]);
+        }
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        v[i] = vf_add(v[i], w[i]);
+    }
+}
+
 /* The second sweep: adds the sums of the tile, and empties it. */
 GATUN_INLINE void second_sweep(tile *t, const int m, const int n, const bool terms, double *sums) {
     const int count = m + 1 + n;
-    vf folded[RATIONAL_SUMS], running[RATIONAL_SUMS], v[TURN], w[TURN];
-    for (int k = 0; k < TURN; k++) {
-        vf_store(t->x + t->filled + k * VF_LANES, vf_zero());
-        vf_store(t->h + t->filled + k * VF_LANES, vf_zero());
-        vf_store(t->u + t->filled + k * VF_LANES, vf_zero());
+    const long long turn = TURN * VF_LANES, filled = t->filled;
+    vf folded[SUM_VECTORS], running[RATIONAL_SUMS], v[TURN], w[TURN];
+    for (long long j = filled; j % turn != 0; j += VF_LANES - j % VF_LANES) {
+        vf_store(t->x + j, vf_zero());
+        vf_store(t->h + j, vf_zero());
+        vf_store(t->u + j, vf_zero());
     }
-    for (int i = 0; i < RATIONAL_SUMS; i++) {
-        folded[i] = vf_zero();
-    }
-    const long long turn = TURN * VF_LANES;
-    for (long long j = 0; j < t->filled;) {
-        const long long fold = least_of(j + FOLD_TURNS * turn, t->filled);
-        for (int i = 0; i < RATIONAL_SUMS; i++) {
-            running[i] = vf_zero();
-        }
+    clear_sums(folded, (count + 7) / 8 * 8);
+    for (long long j = 0; j < filled;) {
+        const long long fold = least_of(j + FOLD_TURNS * turn, filled);
+        clear_sums(running, count);
         for (; j < fold; j += turn) {
             load_turn(t->x, j, v, GATUN_F32);
             load_turn(t->h, j, w, GATUN_F32);
@@ -148,12 +173,14 @@ GATUN_INLINE void second_sweep(tile *t, const int m, const int n, const bool ter
             }
             add_moments(running + m + 1, n, w, v);
         }
-        for (int i = 0; i < count; i++) {
-            folded[i] = vf_add(folded[i], running[i]);
-        }
+        add_sums(folded, running, count);
+    }
+    float totals[SUM_VECTORS];
+    for (int i = 0; i < count; i += 8) {
+        vf_sum_each(folded + i, totals + i);
     }
     for (int i = 0; i < count; i++) {
-        sums[i] += (double)vf_sum(folded[i]);
+        sums[i] += (double)totals[i];
     }
     t->filled = 0;
 }
@@ -166,7 +193,7 @@ GATUN_INLINE void gradient_run(const rational_arguments *a, long long group, lon
                                long long first, long long last, double *sums, const int dtype, const int m, const int n,
                                const bool terms) {
     const long long bytes = element_bytes(dtype);
-    const gradient_coefficients c = derivatives_of(a, group, m, n, terms);
+    const gradient_coefficients c = derivatives_of(a, group, m, n, terms, dtype);
     tile t;
     t.filled = 0;
     for (long long row = begin; row < end; row++) {

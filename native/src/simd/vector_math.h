@@ -40,6 +40,16 @@ GATUN_INLINE vf vf_exp_of_rest(vf r) {
     return vf_fma(p, r, vf_set(1));
 }
 
+/* The same for -r. */
+GATUN_INLINE vf vf_exp_of_minus_rest(vf r) {
+    vf p = vf_fma(vf_set(0x1.6a4d5ap-10f), r, vf_set(-0x1.12398ep-7f));
+    p = vf_fma(p, r, vf_set(0x1.5558b0p-5f));
+    p = vf_fma(p, r, vf_set(-0x1.555492p-3f));
+    p = vf_fma(p, r, vf_set(0x1.fffffcp-2f));
+    p = vf_fma(p, r, vf_set(-1));
+    return vf_fma(p, r, vf_set(1));
+}
+
 /* expm1 of such a remainder: relative error 1.4e-8 before rounding. */
 GATUN_INLINE vf vf_expm1_of_rest(vf r) {
     vf p = vf_fma(vf_set(0x1.6b9c68p-10f), r, vf_set(0x1.12254ap-7f));
@@ -135,8 +145,17 @@ GATUN_INLINE vf_logistic vf_logistic_of(vf_power e) {
     return (vf_logistic){vf_add(scale, power), scale, power};
 }
 
+/* That of t = -x, for x in [-LOGISTIC_GREATEST, -LOGISTIC_LOWEST]: the minus is in the constants. */
+GATUN_INLINE vf_logistic vf_logistic_of_minus(vf x) {
+    const vf exponent = vf_fma(x, vf_set(-LOG2_E), vf_set(VF_ROUND));
+    const vf n = vf_sub(exponent, vf_set(VF_ROUND));
+    const vf minus_rest = vf_fma(n, vf_set(LN2_LOW), vf_fma(n, vf_set(LN2_HIGH), x));
+    return vf_logistic_of((vf_power){vf_exp_of_minus_rest(minus_rest), exponent});
+}
+
 GATUN_INLINE vf vf_sigmoid(vf x) {
-    const vf_logistic l = vf_logistic_of(vf_power_of(vf_clamp_logistic(vf_negate(x))));
+    const vf bounded = vf_min(vf_set(-LOGISTIC_LOWEST), vf_max(vf_set(-LOGISTIC_GREATEST), x));
+    const vf_logistic l = vf_logistic_of_minus(bounded);
     return vf_div(l.scale, l.denominator);
 }
 

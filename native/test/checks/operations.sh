@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: operations.sh SOURCE_FOLDER
 # Each operation of the .inc lists has a kernel at the scalar level, listed first; an entry point in the headers; a
-# file of cases; and a native test that names it.
+# file of cases; and a native test that names it. So has each function that an operation takes as a constant.
 set -eu
 source=$1
 failed=0
@@ -23,6 +23,12 @@ for list in "$source"/native/src/*/*.inc; do
         grep -qF "\"$operation\"" "$source"/native/test/*.c || complain "$operation is in no native test"
         [ -f "$source/bench/cases/$operation.cases" ] || complain "bench/cases/$operation.cases does not exist"
     done
+done
+# Operations that are many, by a constant: each of them, too, is in a native test.
+header=$source/native/include/gatun/activation.h
+for kind in $(sed -n '/^enum gatun_activation_kind/,/^};/s/^    \(GATUN_[A-Z0-9_]*\) = .*/\1/p' "$header"); do
+    grep -qE "\b$kind\b" "$source"/native/test/activation_reference.c ||
+        complain "$kind is not in native/test/activation_reference.c"
 done
 [ $count -gt 0 ] || complain "no operation in native/src/*/*.inc"
 [ $failed -eq 0 ] && echo "$count operations are complete"
