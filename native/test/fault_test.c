@@ -199,6 +199,41 @@ static void check_allocation(gatun_context *context, long long bytes) {
     arm(0);
 }
 
+static void check_matrix(const char *function, int status, const char *message, gatun_lowbit_matrix *matrix) {
+    arm(0);
+    check_status(function, status, message);
+    CHECK((status == GATUN_OK) == (matrix != NULL), "%s: status %d, matrix %p", function, status, (void *)matrix);
+    arm(1);
+    gatun_lowbit_matrix_destroy(matrix);
+    arm(0);
+}
+
+/* Weights that need an array of scales, and such that need a permutation; all zeros. */
+static void check_matrices(gatun_context *context) {
+    enum { OUTPUTS = 600, INPUTS = 640 };
+    static float weights[OUTPUTS * INPUTS];
+    static int g_idx[INPUTS];
+    char message[256] = "";
+    for (int k = 0; k < INPUTS; k++) {
+        g_idx[k] = k % 5;
+    }
+    gatun_lowbit_matrix *matrix = NULL;
+    arm(1);
+    int status =
+        gatun_lowbit_matrix_from_floats(context, GATUN_F32, OUTPUTS, INPUTS, weights, INPUTS, 6, GATUN_LOWBIT_AFFINE,
+                                        GATUN_LOWBIT_PER_CHANNEL, GATUN_F32, &matrix, message, sizeof message);
+    check_matrix("gatun_lowbit_matrix_from_floats", status, message, matrix);
+    arm(1);
+    status = gatun_lowbit_matrix_from_gptq(context, 4, 2, OUTPUTS, INPUTS, 128, weights, sizeof weights, weights,
+                                           sizeof weights, GATUN_F16, weights, sizeof weights, g_idx, sizeof g_idx,
+                                           &matrix, message, sizeof message);
+    check_matrix("gatun_lowbit_matrix_from_gptq", status, message, matrix);
+    arm(1);
+    status = gatun_lowbit_matrix_from_gguf(context, GATUN_GGUF_Q4_0, OUTPUTS, INPUTS, weights, sizeof weights, 1,
+                                           &matrix, message, sizeof message);
+    check_matrix("gatun_lowbit_matrix_from_gguf", status, message, matrix);
+}
+
 static void run_library(int threads, const row_norm_result *expected, row_norm_memory *memory) {
     char message[256] = "";
     gatun_context *context = NULL;
@@ -214,6 +249,7 @@ static void run_library(int threads, const row_norm_result *expected, row_norm_m
     }
     check_kernels(context, expected, memory);
     check_kernels(context, expected, memory); /* after a thread was refused, too */
+    check_matrices(context);
     check_allocation(context, 100);
     check_allocation(context, 5 << 20);
     arm(1);

@@ -11,10 +11,15 @@
 #define LEAST_SCALE 0x1p-126f
 #define LEAST_MAGNITUDE 0x1p-118f
 
-/* `count` weights of an output, as float32. */
+/* `count` weights of an output, as float32. Those behind them are fetched: many rows are read at a time. */
 static const float *load_weights(const lowbit_source *source, long long output, long long begin, int count,
                                  float *buffer) {
     const long long at = output * source->weights_stride + begin;
+    const int bytes = source->dtype == GATUN_F32 ? 4 : 2;
+    const char *next = (const char *)source->weights + (at + count) * bytes;
+    for (int i = 0; i < count * bytes; i += 64) {
+        __builtin_prefetch(next + i);
+    }
     if (source->dtype == GATUN_F32) {
         return (const float *)source->weights + at;
     }
@@ -149,9 +154,10 @@ static void quantize(const lowbit_source *source, const float *weights, int coun
         inverse = 1 / row.scale;
     }
     for (int i = 0; i < count; i += LOWBIT_SLICE) {
-        float padded[LOWBIT_SLICE] = {0};
+        float padded[LOWBIT_SLICE];
         const float *slice = weights + i;
         if (count - i < LOWBIT_SLICE) {
+            memset(padded, 0, sizeof padded);
             memcpy(padded, slice, (size_t)(count - i) * sizeof *slice);
             slice = padded;
         }

@@ -47,6 +47,13 @@ static inline void low_nibbles(const unsigned char *restrict bytes, uint8_t *res
     }
 }
 
+/* 32 signed bytes as codes. */
+static inline void flip_signs(const unsigned char *restrict bytes, uint8_t *restrict codes) {
+    for (int i = 0; i < 32; i++) {
+        codes[i] = bytes[i] ^ 0x80;
+    }
+}
+
 /* Adds bit i of the 32 bits at `bits` to code i, as its bit 4. */
 static inline void add_fifth_bits(const unsigned char *bits, uint8_t *codes) {
     for (int i = 0; i < 4; i++) {
@@ -59,25 +66,27 @@ static inline void add_fifth_bits(const unsigned char *bits, uint8_t *codes) {
     }
 }
 
-/* Blocks of 32 inputs: d, perhaps m, perhaps 32 fifth bits, then codes. */
-static void read_blocks(const gguf_format *format, const unsigned char *block, int blocks, int row,
-                        lowbit_values *values) {
-    const bool offsets = format->offsets == LOWBIT_OFFSETS_VALUES, fifth_bits = format->bits == 5;
-    const int bits_at = offsets ? 4 : 2, codes_at = bits_at + (fifth_bits ? 4 : 0);
+/*
+ * Blocks of 32 inputs: d, perhaps m, perhaps 32 fifth bits, then codes. Bits and offsets are constants where it is
+ * called.
+ */
+static inline __attribute__((always_inline)) void read_blocks(const int bits, const bool offsets,
+                                                              const unsigned char *block, int blocks, int row,
+                                                              lowbit_values *values) {
+    const int bits_at = offsets ? 4 : 2, codes_at = bits_at + (bits == 5 ? 4 : 0);
+    const int bytes = codes_at + (bits == 8 ? 32 : 16);
     uint8_t *codes = values->codes[row];
-    for (int i = 0; i < blocks; i++, block += format->bytes, codes += 32) {
+    for (int i = 0; i < blocks; i++, block += bytes, codes += 32) {
         values->half_scales[i][row] = load_half(block);
         if (offsets) {
             values->half_offsets[i][row] = load_half(block + 2);
         }
-        if (format->bits == 8) {
-            for (int j = 0; j < 32; j++) {
-                codes[j] = block[codes_at + j] ^ 0x80;
-            }
+        if (bits == 8) {
+            flip_signs(block + codes_at, codes);
             continue;
         }
         low_nibbles(block + codes_at, codes);
-        if (fifth_bits) {
+        if (bits == 5) {
             add_fifth_bits(block + bits_at, codes);
         }
     }
@@ -143,9 +152,13 @@ static void read_q6_k(const unsigned char *block, int row, lowbit_values *values
 void gguf_read(const lowbit_source *source, long long output, int count, long long chunk, lowbit_values *values) {
     const gguf_format *format = gguf_format_of(source->gguf_type);
     const int blocks = lowbit_chunk_inputs(&source->shape, chunk) / format->inputs;
-    const long long block_bytes = chunk * (LOWBIT_CHUNK / format->inputs) * format->bytes;
+    const int chunk_bytes = LOWBIT_CHUNK / format->inputs * format->bytes;
+    const long long block_bytes = chunk * chunk_bytes;
     for (int row = 0; row < count; row++) {
         const unsigned char *block = source->codes + (output + row) * source->row_bytes + block_bytes;
+        for (int i = 0; i < chunk_bytes; i += 64) { /* so many streams are more than the hardware fetches ahead */
+            __builtin_prefetch(block + chunk_bytes + i);
+        }
         switch (source->gguf_type) {
         case GATUN_GGUF_Q4_K:
         case GATUN_GGUF_Q5_K:
@@ -154,8 +167,20 @@ void gguf_read(const lowbit_source *source, long long output, int count, long lo
         case GATUN_GGUF_Q6_K:
             read_q6_k(block, row, values);
             break;
+        case GATUN_GGUF_Q4_0:
+            read_blocks(4, false, block, blocks, row, values);
+            break;
+        case GATUN_GGUF_Q4_1:
+            read_blocks(4, true, block, blocks, row, values);
+            break;
+        case GATUN_GGUF_Q5_0:
+            read_blocks(5, false, block, blocks, row, values);
+            break;
+        case GATUN_GGUF_Q5_1:
+            read_blocks(5, true, block, blocks, row, values);
+            break;
         default:
-            read_blocks(format, block, blocks, row, values);
+            read_blocks(8, false, block, blocks, row, values);
         }
     }
 }

@@ -30,23 +30,26 @@ GATUN_INLINE void add_products(const chunk_product *p, const int8_t *const codes
     }
 #if VI_FUSED_DOT
     (void)run;
-    for (long long k = 4 * begin; k < 4 * end; k += 4) {
-        vi weights[VECTORS];
-#pragma GCC unroll 16
-        for (int v = 0; v < VECTORS; v++) {
-            weights[v] = vi_load(lines[v / TILE_VECTORS] + v % TILE_VECTORS * VECTOR_BYTES);
-        }
-#pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) {
-            vi four = vi_set_bytes(codes[r] + k);
+    for (long long k = 4 * begin; k < 4 * end; k += 16) { /* every segment has a multiple of four lines */
+#pragma GCC unroll 4
+        for (int line = 0; line < 4; line++) {
+            vi weights[VECTORS];
 #pragma GCC unroll 16
             for (int v = 0; v < VECTORS; v++) {
-                sums[r][v] = vi_dot(sums[r][v], weights[v], four);
+                weights[v] = vi_load(lines[v / TILE_VECTORS] + line * LOWBIT_LINE + v % TILE_VECTORS * VECTOR_BYTES);
+            }
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                vi four = vi_set_bytes(codes[r] + k + 4 * line);
+#pragma GCC unroll 16
+                for (int v = 0; v < VECTORS; v++) {
+                    sums[r][v] = vi_dot(sums[r][v], weights[v], four);
+                }
             }
         }
 #pragma GCC unroll 2
         for (int t = 0; t < TILES; t++) {
-            lines[t] += LOWBIT_LINE;
+            lines[t] += 4 * LOWBIT_LINE;
         }
     }
 #else

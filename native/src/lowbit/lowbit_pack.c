@@ -6,6 +6,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "../simd/half.h"
 
 /* Tiles of one task share cache lines of their source; no source has more together. */
@@ -25,54 +29,76 @@ static inline void pair_nibbles(const uint8_t *restrict codes, uint8_t *restrict
     }
 }
 
-/* Lines of four bytes of each output. */
-static inline void write_lines(uint8_t rows[LOWBIT_TILE][LOWBIT_SLICE], int lines, unsigned char *out) {
-    for (int n = 0; n < LOWBIT_TILE; n++) {
-        for (int t = 0; t < lines; t++) {
-            memcpy(out + t * LOWBIT_LINE + 4 * n, rows[n] + 4 * t, 4);
-        }
-    }
-}
-
-/* Bit 4 of the codes of lines 0 to 3 in one line. */
-static inline void fifth_bits(const uint8_t *codes, uint8_t *line) {
-    for (int b = 0; b < 4; b++) {
-        int byte = 0;
+/* Four lines of 16 outputs from 16 bytes of each. */
+static inline void write_four_lines(uint8_t rows[LOWBIT_TILE][LOWBIT_SLICE], int from, unsigned char *out) {
+#if defined(__SSE2__)
+    for (int n = 0; n < LOWBIT_TILE; n += 4) {
+        const __m128i a = _mm_load_si128((const __m128i *)(const void *)(rows[n] + from));
+        const __m128i b = _mm_load_si128((const __m128i *)(const void *)(rows[n + 1] + from));
+        const __m128i c = _mm_load_si128((const __m128i *)(const void *)(rows[n + 2] + from));
+        const __m128i d = _mm_load_si128((const __m128i *)(const void *)(rows[n + 3] + from));
+        const __m128i ab_low = _mm_unpacklo_epi32(a, b), ab_high = _mm_unpackhi_epi32(a, b);
+        const __m128i cd_low = _mm_unpacklo_epi32(c, d), cd_high = _mm_unpackhi_epi32(c, d);
+        const __m128i lines[4] = {_mm_unpacklo_epi64(ab_low, cd_low), _mm_unpackhi_epi64(ab_low, cd_low),
+                                  _mm_unpacklo_epi64(ab_high, cd_high), _mm_unpackhi_epi64(ab_high, cd_high)};
         for (int t = 0; t < 4; t++) {
-            byte |= (codes[4 * t + b] >> 4 & 1) << t | (codes[16 + 4 * t + b] >> 4 & 1) << (4 + t);
+            _mm_store_si128((__m128i *)(void *)(out + t * LOWBIT_LINE + 4 * n), lines[t]);
         }
-        line[b] = (uint8_t)byte;
     }
+#else
+    for (int n = 0; n < LOWBIT_TILE; n++) {
+        for (int t = 0; t < 4; t++) {
+            memcpy(out + t * LOWBIT_LINE + 4 * n, rows[n] + from + 4 * t, 4);
+        }
+    }
+#endif
 }
 
-/* Bits 4 and 5 of the codes of two lines in one line. */
-static inline void upper_pairs(const uint8_t *codes, uint8_t *line) {
-    for (int b = 0; b < 4; b++) {
-        line[b] = (uint8_t)((codes[b] >> 4 & 3) | (codes[16 + b] >> 4 & 3) << 2 | (codes[4 + b] >> 4 & 3) << 4 |
-                            (codes[20 + b] >> 4 & 3) << 6);
-    }
+static inline uint64_t load_eight(const uint8_t *p) {
+    uint64_t eight;
+    memcpy(&eight, p, sizeof eight);
+    return eight;
 }
 
+/* Bit 4 of the codes of lines 0 to 3 in four bytes of one line: bit t of byte b from code 4 * t + b, t = 0 .. 7. */
+static inline void fifth_bits(const uint8_t *codes, unsigned char *line) {
+    uint64_t bits = 0;
+    for (int i = 0; i < 4; i++) {
+        bits |= (load_eight(codes + 8 * i) >> 4 & UINT64_C(0x0101010101010101)) << 2 * i;
+    }
+    const uint32_t four = (uint32_t)bits | (uint32_t)(bits >> 32) << 1;
+    memcpy(line, &four, sizeof four);
+}
+
+/* Bits 4 and 5 of the codes of two lines, from `codes` and 16 further on, in four bytes of one line. */
+static inline void upper_pairs(const uint8_t *codes, unsigned char *line) {
+    const uint64_t mask = UINT64_C(0x0303030303030303);
+    const uint64_t pairs = (load_eight(codes) >> 4 & mask) | (load_eight(codes + 16) >> 4 & mask) << 2;
+    const uint32_t four = (uint32_t)pairs | (uint32_t)(pairs >> 32) << 4;
+    memcpy(line, &four, sizeof four);
+}
+
+/* `out` is at a multiple of LOWBIT_LINE. */
 static void write_slice(int bits, const lowbit_values *values, int k, unsigned char *out) {
-    uint8_t rows[LOWBIT_TILE][LOWBIT_SLICE];
-    if (bits == 8) {
-        for (int n = 0; n < LOWBIT_TILE; n++) {
-            memcpy(rows[n], values->codes[n] + k, LOWBIT_SLICE);
-        }
-        write_lines(rows, 8, out);
-        return;
-    }
+    _Alignas(16) uint8_t rows[LOWBIT_TILE][LOWBIT_SLICE];
     for (int n = 0; n < LOWBIT_TILE; n++) {
         const uint8_t *codes = values->codes[n] + k;
-        pair_nibbles(codes, rows[n]);
+        if (bits == 8) {
+            memcpy(rows[n], codes, LOWBIT_SLICE);
+        } else {
+            pair_nibbles(codes, rows[n]);
+        }
         if (bits == 5) {
-            fifth_bits(codes, rows[n] + 16);
+            fifth_bits(codes, out + 4 * LOWBIT_LINE + 4 * n);
         } else if (bits == 6) {
-            upper_pairs(codes, rows[n] + 16);
-            upper_pairs(codes + 8, rows[n] + 20);
+            upper_pairs(codes, out + 4 * LOWBIT_LINE + 4 * n);
+            upper_pairs(codes + 8, out + 5 * LOWBIT_LINE + 4 * n);
         }
     }
-    write_lines(rows, bits, out);
+    write_four_lines(rows, 0, out);
+    if (bits == 8) {
+        write_four_lines(rows, 16, out + 4 * LOWBIT_LINE);
+    }
 }
 
 static unsigned char *append(unsigned char *out, const void *part, size_t bytes) {

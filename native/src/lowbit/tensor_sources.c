@@ -55,8 +55,29 @@ static lowbit_row row_of(float scale, int zero) {
 static const int awq_places[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 
 int awq_zero(const lowbit_source *source, long long output, long long group) {
-    const uint32_t word = load_word(source->zeros, group * (source->shape.outputs / 8) + output / 8);
-    return (int)(word >> 4 * awq_places[output % 8] & 15);
+    const uint32_t word = load_word(source->zeros, group * (source->shape.outputs >> 3) + (output >> 3));
+    return (int)(word >> 4 * awq_places[output & 7] & 15);
+}
+
+/* Exchanges the bytes that `mask` selects of b with those `shift` bits further on of a. */
+static inline void exchange(uint64_t *a, uint64_t *b, int shift, uint64_t mask) {
+    const uint64_t t = ((*a >> shift) ^ *b) & mask;
+    *b ^= t;
+    *a ^= t << shift;
+}
+
+/* Byte j of row i becomes byte i of row j. */
+static inline void transpose_bytes(uint64_t rows[8]) {
+    for (int i = 0; i < 4; i++) {
+        exchange(&rows[i], &rows[i + 4], 32, UINT64_C(0x00000000ffffffff));
+    }
+    for (int i = 0; i < 8; i += 4) {
+        exchange(&rows[i], &rows[i + 2], 16, UINT64_C(0x0000ffff0000ffff));
+        exchange(&rows[i + 1], &rows[i + 3], 16, UINT64_C(0x0000ffff0000ffff));
+    }
+    for (int i = 0; i < 8; i += 2) {
+        exchange(&rows[i], &rows[i + 1], 8, UINT64_C(0x00ff00ff00ff00ff));
+    }
 }
 
 void awq_read(const lowbit_source *source, long long output, int count, long long chunk, lowbit_values *values) {
@@ -65,10 +86,14 @@ void awq_read(const lowbit_source *source, long long output, int count, long lon
     for (int eight = 0; eight < count / 8; eight++) {
         const unsigned char *column = source->codes + 4 * (lowbit_chunk_begin(chunk) * words + output / 8 + eight);
         uint8_t(*codes)[LOWBIT_CHUNK] = values->codes + 8 * eight;
-        for (int k = 0; k < inputs; k++) {
-            const uint32_t word = load_word(column, k * words);
+        for (int k = 0; k < inputs; k += 8) {
+            uint64_t rows[8] = {0};
+            for (int i = 0; i < 8 && k + i < inputs; i++) {
+                rows[i] = spread_nibbles(load_word(column, (k + i) * words));
+            }
+            transpose_bytes(rows);
             for (int j = 0; j < 8; j++) {
-                codes[j][k] = (uint8_t)(word >> 4 * awq_places[j] & 15);
+                memcpy(&codes[j][k], &rows[awq_places[j]], 8); /* beyond the inputs there is room */
             }
         }
     }
@@ -80,10 +105,10 @@ lowbit_row awq_row(const lowbit_source *source, long long output) {
 }
 
 int gptq_zero(const lowbit_source *source, long long output, long long group) {
-    const int bits = source->shape.bits, fields = 32 / bits, most = (1 << bits) - 1;
-    const long long words = source->shape.outputs / fields;
-    const uint32_t word = load_word(source->zeros, group * words + output / fields);
-    const int stored = (int)(word >> (int)(output % fields) * bits & (uint32_t)most);
+    const int bits = source->shape.bits, most = (1 << bits) - 1;
+    const int shift = bits == 4 ? 3 : 2; /* 8 or 4 fields in a word */
+    const uint32_t word = load_word(source->zeros, group * (source->shape.outputs >> shift) + (output >> shift));
+    const int stored = (int)(word >> (int)(output & ((1 << shift) - 1)) * bits & (uint32_t)most);
     return source->version == 1 ? (stored + 1) & most : stored;
 }
 
