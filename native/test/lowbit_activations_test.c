@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gatun_lowbit_quantize_activations at every level: codes, scales and sums bit for bit against their formulas, in groups,
- * rows and with given scales of columns; and gatun_int8_matmul: sums exact, with zero points on both sides, codes of
- * -128 and the longest sums that are allowed. Strides, memory around the operands, any number of threads.
+ * gatun_lowbit_quantize_activations at every level: codes, scales and sums bit for bit against their formulas, in
+ * groups, rows and with given scales of columns; and gatun_int8_matmul: sums exact, with zero points on both sides,
+ * codes of -128 and the longest sums that are allowed. Strides, memory around the operands, any number of threads.
  */
 #include "gatun.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gatun_lowbit_multiply with weights of every format, at every level: all forms of activations and types against sums in
- * float64 of the same codes, within the bound of the header; permuted inputs; strides; memory around the operands; more
- * rows than are worked on at a time; the same bits from any number of threads; numbers that are not finite.
+ * gatun_lowbit_multiply with weights of every format, at every level: all forms of activations and types against sums
+ * in float64 of the same codes, within the bound of the header; permuted inputs; strides; memory around the operands;
+ * more rows than are worked on at a time; the same bits from any number of threads; numbers that are not finite.
  */
 #include "gatun.h"
 

@@ -256,14 +256,6 @@ static lowbit_activations quantize_rows(gatun_context *context, const gatun_lowb
     return planned;
 }
 
-static void add_blocks(extents *operands, const gatun_lowbit_matrix *matrix) {
-    if (matrix->scheme == GATUN_LOWBIT_GGUF_IN_PLACE) {
-        const uintptr_t begin = (uintptr_t)matrix->blocks.data;
-        operands->all[operands->count++] =
-            (extent){"the blocks of matrix", begin, begin + (uintptr_t)gatun_lowbit_matrix_bytes(matrix), 0};
-    }
-}
-
 int gatun_lowbit_multiply(gatun_context *context, int dtype, long long rows, const void *x, long long x_stride,
                           const gatun_lowbit_matrix *matrix, const float *bias, int activation, void *y,
                           long long y_stride, void *scratch, long long scratch_bytes, char *message,
@@ -287,7 +279,7 @@ int gatun_lowbit_multiply(gatun_context *context, int dtype, long long rows, con
         (status = add_operand(&operands, "bias", bias, false, 1, outputs, outputs, 4, to))) {
         return status;
     }
-    add_blocks(&operands, matrix);
+    lowbit_add_blocks(&operands, matrix);
     const int inputs_count = operands.count;
     if ((status = add_operand(&operands, "y", y, rows > 0 && outputs > 0, rows, outputs, y_stride, element_bytes(dtype),
                               to)) ||

@@ -69,9 +69,7 @@ int lowbit_create_format(const gatun_context *context, lowbit_source *source, in
     return status;
 }
 
-static int pack_blocks_in_place(const gatun_context *context, const lowbit_source *source, gatun_lowbit_matrix **matrix,
-                                message_buffer to) {
-    (void)context;
+static int refer_to_blocks(const lowbit_source *source, gatun_lowbit_matrix **matrix, message_buffer to) {
     gatun_lowbit_matrix *created = malloc(sizeof *created);
     if (!created) {
         return gatun_fail(to.text, to.bytes, GATUN_OUT_OF_MEMORY, "no memory for a matrix");
@@ -125,7 +123,7 @@ int gatun_lowbit_matrix_from_gguf(const gatun_context *context, int type, long l
                             .group_size = format->group,
                             .groups = inputs / format->group,
                             .gguf_type = type};
-    status = in_place ? pack_blocks_in_place(context, &source, matrix, to)
+    status = in_place ? refer_to_blocks(&source, matrix, to)
                       : lowbit_create_format(context, &source, GATUN_LOWBIT_GGUF, "data", matrix, to);
     if (status == GATUN_OK) {
         (*matrix)->scheme = in_place ? GATUN_LOWBIT_GGUF_IN_PLACE : GATUN_LOWBIT_GGUF;

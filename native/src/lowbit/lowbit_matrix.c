@@ -201,15 +201,6 @@ static int check_range(const gatun_context *context, const gatun_lowbit_matrix *
     return GATUN_OK;
 }
 
-/* The blocks of a matrix in place are an input. */
-static void add_blocks(extents *operands, const gatun_lowbit_matrix *matrix) {
-    if (matrix->scheme == GATUN_LOWBIT_GGUF_IN_PLACE) {
-        const uintptr_t begin = (uintptr_t)matrix->source.codes;
-        operands->all[operands->count++] =
-            (extent){"the blocks of matrix", begin, begin + (uintptr_t)gatun_lowbit_matrix_bytes(matrix), 0};
-    }
-}
-
 static void run(const gatun_context *context, const read_job *job, gatun_task *task) {
     if (job->end > job->begin) {
         const long long tiles = (job->end - 1) / LOWBIT_TILE - job->first_tile + 1;
@@ -231,7 +222,7 @@ int gatun_lowbit_matrix_dequantize(const gatun_context *context, const gatun_low
     const long long outputs = output_end - output_begin, inputs = matrix->packed.inputs;
     extents operands;
     operands.count = 0;
-    add_blocks(&operands, matrix);
+    lowbit_add_blocks(&operands, matrix);
     const int input_count = operands.count;
     if ((status = add_operand(&operands, "out", out, outputs > 0 && inputs > 0, outputs, inputs, out_stride,
                               element_bytes(dtype), to)) ||
@@ -261,7 +252,7 @@ int gatun_lowbit_matrix_unpack(const gatun_context *context, const gatun_lowbit_
     const long long groups = (inputs + matrix->group_size - 1) / matrix->group_size;
     extents operands;
     operands.count = 0;
-    add_blocks(&operands, matrix);
+    lowbit_add_blocks(&operands, matrix);
     const int input_count = operands.count;
     if ((status = add_operand(&operands, "codes", codes, false, outputs, inputs, inputs, 1, to)) ||
         (status = add_operand(&operands, "scales", scales, false, outputs, groups, groups, 4, to)) ||

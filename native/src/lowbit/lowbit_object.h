@@ -3,6 +3,7 @@
 #ifndef GATUN_LOWBIT_OBJECT_H
 #define GATUN_LOWBIT_OBJECT_H
 
+#include "../norm/norm_checks.h"
 #include "gatun/lowbit.h"
 #include "lowbit_kernel.h"
 #include "lowbit_source.h"
@@ -16,5 +17,14 @@ struct gatun_lowbit_matrix {
     unsigned char *data;
     int32_t *permutation;
 };
+
+/* The blocks of a matrix in place are an input, like other operands. */
+static inline void lowbit_add_blocks(extents *operands, const gatun_lowbit_matrix *matrix) {
+    if (matrix->scheme == GATUN_LOWBIT_GGUF_IN_PLACE) {
+        const uintptr_t begin = (uintptr_t)matrix->blocks.data;
+        operands->all[operands->count++] =
+            (extent){"the blocks of matrix", begin, begin + (uintptr_t)gatun_lowbit_matrix_bytes(matrix), 0};
+    }
+}
 
 #endif
