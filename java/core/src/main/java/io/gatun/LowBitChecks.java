@@ -26,6 +26,53 @@ final class LowBitChecks {
         SourceChecks.shape(weight.rows, weight.columns);
     }
 
+    static void calibrate(
+            Tensor weight,
+            Tensor activations,
+            WeightQuantization how,
+            Quantization.Progress progress) {
+        quantize(weight, how);
+        SourceChecks.require(progress, "progress");
+        Operands.require(activations, "activations");
+        Operands.requireDevice(activations, "activations", weight, "weight");
+        requireRows(activations, "activations");
+        if (activations.columns != weight.columns || activations.rows == 0) {
+            throw new IllegalArgumentException(
+                    "activations: expected at least one row of %s columns (the inputs), but the shape is %s"
+                            .formatted(weight.columns, Arrays.toString(activations.shape())));
+        }
+        requireOpen(weight, activations, null);
+        requireFinite(weight, "weight");
+        requireFinite(activations, "activations");
+    }
+
+    private static void requireFinite(Tensor tensor, String name) {
+        for (long row = 0; row < tensor.rows; row++) {
+            for (double value : ReferenceRows.read(tensor, row)) {
+                if (!Double.isFinite(value)) {
+                    throw new IllegalArgumentException(
+                            "%s: expected finite numbers, but row %s has %s"
+                                    .formatted(name, row, value));
+                }
+            }
+        }
+    }
+
+    static void clip(Tensor weight, Tensor activations, WeightQuantization how, Tensor out) {
+        Operands.require(out, "out");
+        if (how.groupSize() == WeightQuantization.PER_TENSOR) {
+            throw new IllegalArgumentException(
+                    "how: expected groups or one scale for each output, but it is per tensor");
+        }
+        Operands.requireDevice(out, "out", weight, "weight");
+        Operands.requireShape(out, "out", weight, "weight");
+        requireRows(out, "out");
+        Operands.requireWritable(out, "out");
+        Operands.requireSameOrDisjoint(out, "out", weight, "weight");
+        Operands.requireDisjoint(out, "out", activations, "activations");
+        Operands.requireOpen(out, "out");
+    }
+
     static void multiply(
             LowBitMatrix matrix, Tensor x, Tensor bias, ActivationMode mode, Tensor y) {
         Operands.require(x, "x");

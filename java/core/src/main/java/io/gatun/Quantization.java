@@ -2,9 +2,12 @@
 package io.gatun;
 
 /**
- * Quantizes activations. Weights are quantized by {@link LowBitMatrix#quantize}.
+ * Quantizes activations, and searches for what makes quantized weights better. Weights are
+ * quantized by {@link LowBitMatrix#quantize}.
  *
- * <p>Errors are as in {@link LowBitMatrix}.
+ * <p>The searches are tools for the preparation of a model: they run on the calling thread, in
+ * double precision, and take a time that grows with outputs, inputs, calibration activations and
+ * candidates. Errors are as in {@link LowBitMatrix}.
  */
 public final class Quantization {
     private Quantization() {}
@@ -61,5 +64,96 @@ public final class Quantization {
                 .kernels()
                 .lowBit()
                 .quantizeActivations(x, channelScales, channelCentres, limit, codes, sums);
+    }
+
+    /** Told how far a search is. An exception that it throws ends the search. */
+    @FunctionalInterface
+    public interface Progress {
+        /**
+         * A step has been done.
+         *
+         * @param steps how many have been done
+         * @param of how many there are
+         */
+        void done(int steps, int of);
+    }
+
+    /**
+     * What a search for factors of the inputs has found: activations are divided by them, which is
+     * folded into the layer before, and weights multiplied.
+     *
+     * @param factors one for each input, above 0
+     * @param exponent of the candidate that was chosen
+     * @param error mean square error of the outputs with quantized weights
+     * @param plainError the same without factors
+     */
+    public record Smoothing(float[] factors, double exponent, double error, double plainError) {
+        /** Copies the array. */
+        public Smoothing {
+            factors = factors.clone();
+        }
+
+        @Override
+        public float[] factors() {
+            return factors.clone();
+        }
+    }
+
+    /**
+     * The scale search of AWQ: factors {@code t = max(a^r, 1e-4)}, a the mean magnitude of each
+     * input, divided by {@code sqrt(max t * min t)}, for r from 0 to 0.95 in steps of 0.05; the
+     * ones with the least mean square error of the outputs. Lin et al.: AWQ, arXiv:2306.00978,
+     * section 3.2.
+     *
+     * @param weight {@code [outputs, inputs]}, finite
+     * @param activations {@code [..., inputs]}, at least one row, finite
+     * @param how the weights will be quantized
+     * @param progress told of each output and candidate
+     * @return the factors; all 1 where none are better
+     */
+    public static Smoothing awqScales(
+            Tensor weight, Tensor activations, WeightQuantization how, Progress progress) {
+        LowBitChecks.calibrate(weight, activations, how, progress);
+        return new CalibrationSearch(weight, activations, how, progress).awq();
+    }
+
+    /**
+     * The smoothing of SmoothQuant+: factors {@code t = max|X|^alpha / max|W|^(1 - alpha)} of each
+     * input, 1 where one of both is 0, for alpha from 0 to 1 in steps of 0.05; the ones with the
+     * least mean square error of the outputs of this layer. Pan et al.: SmoothQuant+,
+     * arXiv:2312.03788.
+     *
+     * @param weight {@code [outputs, inputs]}, finite
+     * @param activations {@code [..., inputs]}, at least one row, finite
+     * @param how the weights will be quantized
+     * @param progress told of each output and candidate
+     * @return the factors; all 1 where none are better
+     */
+    public static Smoothing smoothQuantPlus(
+            Tensor weight, Tensor activations, WeightQuantization how, Progress progress) {
+        LowBitChecks.calibrate(weight, activations, how, progress);
+        return new CalibrationSearch(weight, activations, how, progress).smoothQuantPlus();
+    }
+
+    /**
+     * The clip search of AWQ: weights of each output and group are cut to {@code 1 - i / 20} of
+     * their greatest magnitude, i from 0 to 9, with the i whose part of the outputs has the least
+     * square error once the weights are quantized.
+     *
+     * @param weight {@code [outputs, inputs]}, finite
+     * @param activations {@code [..., inputs]}, at least one row, finite
+     * @param how the weights will be quantized; not per tensor
+     * @param out {@code [outputs, inputs]}, receives the weights to quantize; may be weight itself
+     * @param progress told of each output
+     */
+    public static void awqClip(
+            Tensor weight,
+            Tensor activations,
+            WeightQuantization how,
+            Tensor out,
+            Progress progress) {
+        LowBitChecks.calibrate(weight, activations, how, progress);
+        LowBitChecks.clip(weight, activations, how, out);
+        new CalibrationSearch(weight, activations, how, progress).awqClip(out);
     }
 }
