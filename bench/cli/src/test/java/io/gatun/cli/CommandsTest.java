@@ -103,7 +103,7 @@ final class CommandsTest {
     void helpByDefault() {
         Result result = gatun();
         assertEquals(0, result.code());
-        for (String command : List.of("doctor", "check", "run", "bench")) {
+        for (String command : List.of("doctor", "check", "run", "plot", "bench")) {
             assertTrue(result.out().contains(command), result.out());
             Result help = gatun(command, "--help");
             assertEquals(0, help.code());
