@@ -222,9 +222,9 @@ static void pack_task(void *argument, long long index) {
                 memset(&values, 0, sizeof values);
             }
             source->read(source, output, count, chunk, &values);
-            if (inputs < LOWBIT_CHUNK) { /* a quantizer writes whole slices */
-                for (int row = 0; row < count; row++) {
-                    memset(values.codes[row] + inputs, 0, (size_t)(LOWBIT_CHUNK - inputs));
+            for (int row = 0; row < count; row++) { /* a quantizer writes whole slices */
+                for (int k = inputs; k < LOWBIT_CHUNK; k++) {
+                    values.codes[row][k] = 0;
                 }
             }
             unsigned char *out = job->data + (lowbit_chunk(m, tile, chunk) - m->data);
@@ -346,7 +346,7 @@ void lowbit_complete(const lowbit_matrix *shape, int count, long long chunk, low
 static void read_tile_header(const lowbit_matrix *m, long long tile, int place, int count, lowbit_values *v) {
     lowbit_tile_header header;
     memcpy(&header, m->data + tile * m->tile_bytes, sizeof header);
-    for (int row = 0; row < count; row++) {
+    for (int row = 0; row < count && place + row < LOWBIT_TILE; row++) {
         v->scales[0][row] = header.scale[place + row];
         v->zeros[0][row] = (uint8_t)(m->offsets == LOWBIT_OFFSETS_CONSTANT ? m->zero : header.zero[place + row]);
         v->offsets[0][row] = m->offsets == LOWBIT_OFFSETS_VALUES ? header.offset[place + row]
