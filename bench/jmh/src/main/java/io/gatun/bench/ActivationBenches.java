@@ -18,9 +18,7 @@ final class ActivationBenches {
     private ActivationBenches() {}
 
     private static String key(String function, Activation activation) {
-        return function
-                + ":"
-                + activation.kind().name().toLowerCase(Locale.ROOT).replace('_', '-');
+        return function + ":" + activation.kind().name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
     static List<BenchOperation> all() {
@@ -46,8 +44,7 @@ final class ActivationBenches {
                                 Tensor dy = t.apply("dy");
                                 Tensor y = t.apply("y");
                                 Tensor dx = t.apply("dx");
-                                return () ->
-                                        Activations.backwardFromOutput(activation, dy, y, dx);
+                                return () -> Activations.backwardFromOutput(activation, dy, y, dx);
                             }));
         }
         for (Activation activation : List.of(Activation.SILU, Activation.GELU)) {

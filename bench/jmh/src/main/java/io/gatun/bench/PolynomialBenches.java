@@ -85,12 +85,8 @@ final class PolynomialBenches {
                     PolynomialCoefficients a = coefficients(x);
                     Tensor da = like(a.values());
                     return rectified
-                            ? () ->
-                                    PolynomialActivation.polyReluBackward(
-                                            dy, x, a, dx, da, false)
-                            : () ->
-                                    PolynomialActivation.polyEvalBackward(
-                                            dy, x, a, dx, da, false);
+                            ? () -> PolynomialActivation.polyReluBackward(dy, x, a, dx, da, false)
+                            : () -> PolynomialActivation.polyEvalBackward(dy, x, a, dx, da, false);
                 });
     }
 
@@ -170,8 +166,7 @@ final class PolynomialBenches {
         while (x.size(1) % groups != 0) {
             groups--;
         }
-        RationalInit init =
-                form == RationalForm.TERM_WISE ? RationalInit.SWISH : RationalInit.GELU;
+        RationalInit init = form == RationalForm.TERM_WISE ? RationalInit.SWISH : RationalInit.GELU;
         return init.coefficients(x.device(), groups);
     }
 
