@@ -30,8 +30,7 @@ class ActivationGarbageTest {
             calls.put("apply", () -> Activations.apply(Activation.GELU, x, y));
             calls.put("backward", () -> Activations.backward(Activation.GELU, dy, x, y));
             calls.put("gated", () -> Activations.gated(Activation.SILU, x, dy, y));
-            calls.put(
-                    "mask", () -> Activations.applyWithMask(Activation.RELU6, x, 0, 6, y, mask));
+            calls.put("mask", () -> Activations.applyWithMask(Activation.RELU6, x, 0, 6, y, mask));
             calls.put("dropout", () -> Activations.alphaDropout(x, dropout, y));
             calls.put("polyRelu", () -> PolynomialActivation.polyRelu(x, a, y));
             calls.put(
@@ -60,8 +59,7 @@ class ActivationGarbageTest {
                 PolynomialCoefficients onHeap = new PolynomialCoefficients(a);
                 try (Tensor offHeap = device.allocate(DType.F32, 4);
                         Tensor copy = device.allocate(DType.F32, size[0], size[1]);
-                        PolynomialCoefficients b =
-                                PolynomialCoefficients.of(device, 1, 2, 3, 4)) {
+                        PolynomialCoefficients b = PolynomialCoefficients.of(device, 1, 2, 3, 4)) {
                     copy.copyFrom(values);
                     offHeap.copyFrom(heap);
                     Tensor sums = device.tensor(heap, 4);
