@@ -47,8 +47,7 @@ class ActivationOptionsTest {
                 () -> new Activation(ActivationKind.GELU, 1, 0, false));
         assertRejected(
                 "second: expected 0", () -> new Activation(ActivationKind.SWISH, 1, 2, false));
-        assertRejected(
-                "nanToZero: expected false", () -> Activation.GELU.withNanToZero(true));
+        assertRejected("nanToZero: expected false", () -> Activation.GELU.withNanToZero(true));
         assertNull("kind: expected", () -> new Activation(null, 0, 0, false));
         assertEquals(INFINITY, Activation.ftClipAct(INFINITY).first());
     }
@@ -100,7 +99,8 @@ class ActivationOptionsTest {
             assertEquals(4 * Long.BYTES, own.segment().byteSize());
             assertEquals(1, own.segment().toArray(ValueLayout.JAVA_LONG)[3]);
             own.set(false, 1, 64);
-            assertEquals(-1, own.segment().mismatch(BitMask.of(device, new long[4], 2, 65).segment()));
+            assertEquals(
+                    -1, own.segment().mismatch(BitMask.of(device, new long[4], 2, 65).segment()));
             assertEquals("BitMask[2, 65] on reference", own.toString());
         }
     }
@@ -155,10 +155,8 @@ class ActivationOptionsTest {
                 "weight: expected 1 to 8 numbers",
                 () -> PolynomialCoefficients.fromPolyCom(device, new float[9], 0));
         assertRejected(
-                "dimension: expected at least 1",
-                () -> PolynomialCoefficients.wideDeep(device, 0));
-        assertRejected(
-                "order: expected 1 to 8", () -> PolynomialCoefficients.hermite(device, 9));
+                "dimension: expected at least 1", () -> PolynomialCoefficients.wideDeep(device, 0));
+        assertRejected("order: expected 1 to 8", () -> PolynomialCoefficients.hermite(device, 9));
     }
 
     private RationalCoefficients rational(int aGroups, int a, int bGroups, int b) {
@@ -187,13 +185,10 @@ class ActivationOptionsTest {
                 "denominator: expected 1 group or 3",
                 () -> RationalActivation.apply(x, rational(3, 6, 2, 4), y));
         assertRejected(
-                "groups: expected at least 1",
-                () -> RationalInit.SWISH.coefficients(device, 0));
+                "groups: expected at least 1", () -> RationalInit.SWISH.coefficients(device, 0));
         assertRejected(
                 "denominatorGroups: expected 1 or the 2",
-                () ->
-                        RationalCoefficients.fromKat(
-                                device, new float[12], 2, new float[12], 3));
+                () -> RationalCoefficients.fromKat(device, new float[12], 2, new float[12], 3));
         assertRejected(
                 "weightNumerator: expected 2 to 9 numbers",
                 () -> RationalCoefficients.fromKat(device, new float[5], 2, new float[4], 1));
@@ -203,9 +198,7 @@ class ActivationOptionsTest {
     void sparsity() {
         assertRejected("threshold: expected a number", () -> Threshold.teal(NAN));
         assertNull(
-                "threshold: expected a Threshold",
-                () -> ActivationSparsity.threshold(x, null, y));
-        assertRejected(
-                "kept: expected at least 0", () -> ActivationSparsity.topK(x, null, -1, y));
+                "threshold: expected a Threshold", () -> ActivationSparsity.threshold(x, null, y));
+        assertRejected("kept: expected at least 0", () -> ActivationSparsity.topK(x, null, -1, y));
     }
 }

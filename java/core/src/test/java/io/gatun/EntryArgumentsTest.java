@@ -334,8 +334,7 @@ class EntryArgumentsTest {
         for (Slot slot : entry.slots()) {
             if (slot.use() == Use.GRADIENT) {
                 float[] sums = values(all.get(slot.name()));
-                assertArrayEquals(
-                        new float[sums.length], sums, Float.MIN_VALUE, slot.name());
+                assertArrayEquals(new float[sums.length], sums, Float.MIN_VALUE, slot.name());
             }
         }
     }

@@ -19,7 +19,7 @@ class GarbageTest {
      * Bytes of a call once it is compiled: the least of some runs, since compilation ends at an
      * unknown time.
      */
-    private static double bytesPerCall(int calls, Runnable call) {
+    static double bytesPerCall(int calls, Runnable call) {
         long least = Long.MAX_VALUE;
         for (int run = 0; run < 40 && least > 0; run++) {
             long before = THREADS.getCurrentThreadAllocatedBytes();

@@ -175,8 +175,7 @@ class ReferenceActivationTest {
         BitMask mask = BitMask.of(device, words, 2, 3);
         Tensor x = device.tensor(new float[] {-1, 3, 6, 7, 0.5f, NAN}, 2, 3);
         float[] y = new float[6];
-        Activations.applyWithMask(
-                Activation.RELU6, x, 0, 6, device.tensor(y, 2, 3), mask);
+        Activations.applyWithMask(Activation.RELU6, x, 0, 6, device.tensor(y, 2, 3), mask);
         assertArrayEquals(new float[] {0, 3, 6, 6, 0.5f, NAN}, y);
         assertArrayEquals(new long[] {0b010, 0b010}, words);
         assertTrue(mask.get(0, 1));
@@ -189,8 +188,7 @@ class ReferenceActivationTest {
                 2,
                 device.tensor(dx, 2, 3));
         assertArrayEquals(new float[] {0, 4, 0, 0, 10, 0}, dx);
-        Activations.applyWithMask(
-                Activation.RELU, x, 0, INFINITY, device.tensor(y, 2, 3), mask);
+        Activations.applyWithMask(Activation.RELU, x, 0, INFINITY, device.tensor(y, 2, 3), mask);
         assertArrayEquals(new long[] {0b110, 0b011}, words);
     }
 
@@ -218,8 +216,7 @@ class ReferenceActivationTest {
                 y,
                 1e-6f);
         float[] dx = new float[4];
-        Activations.alphaDropoutBackward(
-                row(1, 1, 1, 1), null, new AlphaDropout(0.5f, 0), row(dx));
+        Activations.alphaDropoutBackward(row(1, 1, 1, 1), null, new AlphaDropout(0.5f, 0), row(dx));
         assertArrayEquals(new float[] {(float) factor, 0, 0, 0}, dx, 1e-7f);
     }
 }

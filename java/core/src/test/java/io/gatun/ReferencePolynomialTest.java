@@ -125,9 +125,7 @@ class ReferencePolynomialTest {
         assertEquals(0.5 - 2 * r1 + 8 * r2 - 24 * r3, y[1], 1e-6);
         // One column: signs and ones.
         assertArrayEquals(
-                new float[] {0.5f - 1 + 2 - 3},
-                polyNorm(polynomial(0.5f, 1, 2, 3), 0, -7),
-                1e-6f);
+                new float[] {0.5f - 1 + 2 - 3}, polyNorm(polynomial(0.5f, 1, 2, 3), 0, -7), 1e-6f);
         // Zero rows give the bias, and 1 / sqrt(eps) times the first weight as gradient.
         assertArrayEquals(
                 new float[] {0.5f, 0.5f}, polyNorm(polynomial(0.5f, 1, 2, 3), 1e-6f, 0, 0));
@@ -156,8 +154,7 @@ class ReferencePolynomialTest {
         float[] plain = polyNorm(a, 1e-6f, 1, -2, 3);
         float[] y = new float[3];
         PolynomialActivation.polyNormMul(row(1, -2, 3), row(2, 3, 4), a, 1e-6f, row(y), null);
-        assertArrayEquals(
-                new float[] {2 * plain[0], 3 * plain[1], 4 * plain[2]}, y, 1e-5f);
+        assertArrayEquals(new float[] {2 * plain[0], 3 * plain[1], 4 * plain[2]}, y, 1e-5f);
     }
 
     /** What a set stands for. */
@@ -183,8 +180,7 @@ class ReferencePolynomialTest {
             x[i] = -3 + 6f * i / (count - 1);
         }
         float[] y = new float[count];
-        RationalActivation.apply(
-                row(x), init.coefficients(device, 1).withForm(form), row(y));
+        RationalActivation.apply(row(x), init.coefficients(device, 1).withForm(form), row(y));
         double greatest = 0;
         for (int i = 0; i < count; i++) {
             greatest = Math.max(greatest, Math.abs(y[i] - target(init, x[i])));
@@ -236,8 +232,7 @@ class ReferencePolynomialTest {
     void groups() {
         // Two groups of two columns: x / (1 + |x|) and x / (1 + 2 |x|), plus a shared 1.
         RationalCoefficients coefficients =
-                RationalCoefficients.fromKat(
-                        device, new float[] {1, 1}, 1, new float[] {1, -2}, 2);
+                RationalCoefficients.fromKat(device, new float[] {1, 1}, 1, new float[] {1, -2}, 2);
         float[] y = new float[4];
         RationalActivation.apply(row(1, -1, 1, -1), coefficients, row(y));
         assertArrayEquals(new float[] {1, 0, 2 / 3f, 0}, y);
@@ -265,8 +260,7 @@ class ReferencePolynomialTest {
         assertArrayEquals(new long[] {1, 6}, initial.numerator().shape());
         assertArrayEquals(new long[] {8, 4}, initial.denominator().shape());
         assertEquals(RationalForm.TERM_WISE, initial.form());
-        assertEquals(
-                initial.denominator().get(0, 1), initial.denominator().get(7, 1));
+        assertEquals(initial.denominator().get(0, 1), initial.denominator().get(7, 1));
     }
 
     @Test

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.gatun.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -8,8 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
@@ -69,13 +70,11 @@ final class PlotTest {
     void optionsReachTheFunction() throws IOException {
         Path swish = folder.resolve("swish.svg");
         Path silu = folder.resolve("silu.svg");
-        plot("rational", "--init", "swish", "--out", swish.toString());
-        plot("silu", "--out", silu.toString());
         // The published set is SiLU to a millionth on [-3, 3].
         String near = " --from -3 --to 3";
         plot(("rational --init swish" + near + " --out " + swish).split(" "));
         plot(("silu" + near + " --out " + silu).split(" "));
-        assertEquals(curve(silu, 0), curve(swish, 0));
+        assertArrayEquals(numbers(curve(silu, 0)), numbers(curve(swish, 0)), 0.11);
         plot(("rational --init swish --form sum" + near + " --out " + swish).split(" "));
         assertEquals(
                 "rational, init swish, form sum",
@@ -92,6 +91,12 @@ final class PlotTest {
                 .getAttributes()
                 .getNamedItem("d")
                 .getNodeValue();
+    }
+
+    private static double[] numbers(String path) {
+        return Arrays.stream(path.substring(1).split("[ML ]"))
+                .mapToDouble(Double::parseDouble)
+                .toArray();
     }
 
     @Test
@@ -122,8 +127,7 @@ final class PlotTest {
     @Test
     void ticksAreRound() {
         assertEquals(List.of(-4.0, -2.0, 0.0, 2.0, 4.0), SvgPlot.ticks(-5, 5));
-        assertEquals(
-                List.of(0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0), SvgPlot.ticks(0, 1));
+        assertEquals(List.of(0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0), SvgPlot.ticks(0, 1));
         assertTrue(SvgPlot.ticks(-1e-30, 1e-30).size() >= 5);
     }
 }

@@ -18,9 +18,7 @@ final class ActivationBenches {
     private ActivationBenches() {}
 
     private static String key(String function, Activation activation) {
-        return function
-                + ":"
-                + activation.kind().name().toLowerCase(Locale.ROOT).replace('_', '-');
+        return function + ":" + activation.kind().name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
     static List<BenchOperation> all() {
@@ -46,8 +44,7 @@ final class ActivationBenches {
                                 Tensor dy = t.apply("dy");
                                 Tensor y = t.apply("y");
                                 Tensor dx = t.apply("dx");
-                                return () ->
-                                        Activations.backwardFromOutput(activation, dy, y, dx);
+                                return () -> Activations.backwardFromOutput(activation, dy, y, dx);
                             }));
         }
         for (Activation activation : List.of(Activation.SILU, Activation.GELU)) {
@@ -133,13 +130,11 @@ final class ActivationBenches {
 
     /** A gate for each head of each token, the same ones on every device. */
     private static Tensor gates(Tensor rows) {
-        Tensor gates = rows.device().allocate(rows.dtype(), rows.size(0), HEADS);
-        float[] values = new float[(int) gates.elementCount()];
+        float[] values = new float[Math.toIntExact(rows.size(0) * HEADS)];
         for (int i = 0; i < values.length; i++) {
             values[i] = i % 17 * 0.25f - 2;
         }
-        gates.copyFrom(values);
-        return gates;
+        return Constants.tensor(rows.device(), rows.dtype(), values, rows.size(0), HEADS);
     }
 
     private static ElementBench headGate() {
@@ -184,7 +179,7 @@ final class ActivationBenches {
                 t -> {
                     Tensor x = t.apply("x");
                     Tensor y = t.apply("y");
-                    BitMask mask = BitMask.allocate(x.device(), x.size(0), x.size(1));
+                    BitMask mask = Constants.mask(x, (byte) 0);
                     return () -> Activations.applyWithMask(Activation.RELU6, x, 0, 6, y, mask);
                 });
     }
@@ -198,8 +193,7 @@ final class ActivationBenches {
                 t -> {
                     Tensor dy = t.apply("dy");
                     Tensor dx = t.apply("dx");
-                    BitMask mask = BitMask.allocate(dy.device(), dy.size(0), dy.size(1));
-                    mask.segment().fill((byte) 0xb5);
+                    BitMask mask = Constants.mask(dy, (byte) 0xb5);
                     return () -> Activations.maskBackward(dy, mask, 0, 1, dx);
                 });
     }

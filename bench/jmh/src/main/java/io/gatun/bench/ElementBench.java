@@ -56,8 +56,7 @@ final class ElementBench extends BenchOperation {
         List<Operand> operands =
                 Stream.concat(
                                 inputs.stream().map(Operand::data),
-                                outputs.stream()
-                                        .map(o -> Operand.result(o, Operand.Extent.FULL)))
+                                outputs.stream().map(o -> Operand.result(o, Operand.Extent.FULL)))
                         .toList();
         return new ElementBench(
                 parts[0],
@@ -72,8 +71,7 @@ final class ElementBench extends BenchOperation {
 
     /** The same, but not in quick runs. */
     ElementBench notQuick() {
-        return new ElementBench(
-                function(), variant(), operands, flops, false, width, loops, call);
+        return new ElementBench(function(), variant(), operands, flops, false, width, loops, call);
     }
 
     /** The same on rows of some heads, each of the columns of a case. */

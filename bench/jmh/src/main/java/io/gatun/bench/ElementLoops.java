@@ -33,12 +33,10 @@ record ElementLoops(Scalar scalar, Vectors vectors) {
     static final ElementLoops SIGMOID =
             new ElementLoops(ElementLoops::sigmoid, ElementLoops::sigmoid);
 
-    static final ElementLoops SILU =
-            new ElementLoops(x -> x * sigmoid(x), x -> x.mul(sigmoid(x)));
+    static final ElementLoops SILU = new ElementLoops(x -> x * sigmoid(x), x -> x.mul(sigmoid(x)));
 
     static final ElementLoops TANH =
-            new ElementLoops(
-                    x -> (float) Math.tanh(x), x -> x.lanewise(VectorOperators.TANH));
+            new ElementLoops(x -> (float) Math.tanh(x), x -> x.lanewise(VectorOperators.TANH));
 
     static final ElementLoops GELU_TANH =
             new ElementLoops(
@@ -58,8 +56,7 @@ record ElementLoops(Scalar scalar, Vectors vectors) {
     }
 
     private static FloatVector sigmoid(FloatVector x) {
-        return FloatVector.broadcast(SPECIES, 1)
-                .div(x.neg().lanewise(VectorOperators.EXP).add(1));
+        return FloatVector.broadcast(SPECIES, 1).div(x.neg().lanewise(VectorOperators.EXP).add(1));
     }
 
     /** The polynomial of PolyCom of max(x, 0). */

@@ -48,12 +48,19 @@ final class PolynomialBenches {
     }
 
     private static PolynomialCoefficients coefficients(Tensor beside) {
-        return PolynomialCoefficients.polyCom(beside.device());
+        float third = 1 / 3f;
+        return new PolynomialCoefficients(
+                Constants.tensor(
+                        beside.device(), DType.F32, new float[] {0, third, third, third}, 4));
     }
 
     /** Room for the gradient of coefficients. */
     private static Tensor like(Tensor coefficients) {
-        return coefficients.device().allocate(DType.F32, coefficients.shape());
+        return Constants.tensor(
+                coefficients.device(),
+                DType.F32,
+                new float[(int) coefficients.elementCount()],
+                coefficients.shape());
     }
 
     private static ElementBench polynomial(boolean rectified) {
@@ -85,12 +92,8 @@ final class PolynomialBenches {
                     PolynomialCoefficients a = coefficients(x);
                     Tensor da = like(a.values());
                     return rectified
-                            ? () ->
-                                    PolynomialActivation.polyReluBackward(
-                                            dy, x, a, dx, da, false)
-                            : () ->
-                                    PolynomialActivation.polyEvalBackward(
-                                            dy, x, a, dx, da, false);
+                            ? () -> PolynomialActivation.polyReluBackward(dy, x, a, dx, da, false)
+                            : () -> PolynomialActivation.polyEvalBackward(dy, x, a, dx, da, false);
                 });
     }
 
@@ -170,9 +173,17 @@ final class PolynomialBenches {
         while (x.size(1) % groups != 0) {
             groups--;
         }
-        RationalInit init =
-                form == RationalForm.TERM_WISE ? RationalInit.SWISH : RationalInit.GELU;
-        return init.coefficients(x.device(), groups);
+        RationalInit init = form == RationalForm.TERM_WISE ? RationalInit.SWISH : RationalInit.GELU;
+        float[] below = init.denominator();
+        float[] ofGroups = new float[groups * below.length];
+        for (int i = 0; i < ofGroups.length; i++) {
+            ofGroups[i] = below[i % below.length];
+        }
+        float[] above = init.numerator();
+        return new RationalCoefficients(
+                Constants.tensor(x.device(), DType.F32, above, 1, above.length),
+                Constants.tensor(x.device(), DType.F32, ofGroups, groups, below.length),
+                form);
     }
 
     private static String key(String function, RationalForm form) {

@@ -27,9 +27,7 @@ record RationalFormula(double[] a, double[] terms, RationalForm form) {
                 ofGroups,
                 group ->
                         new RationalFormula(
-                                row(above, aShape, group, 0),
-                                row(below, bShape, group, 1),
-                                form));
+                                row(above, aShape, group, 0), row(below, bShape, group, 1), form));
         RationalFormula[] ofColumns = new RationalFormula[call.columns()];
         Arrays.setAll(ofColumns, column -> ofGroups[group(call, groups, column)]);
         return ofColumns;

@@ -6,7 +6,17 @@ import org.openjdk.jmh.annotations.Param;
 /** The gradients of element-wise activations, gates, masks and alpha dropout. */
 public class ActivationBackwardBenchmark extends OperationBenchmark {
     /** The operation. */
-    @Param({"activation_backward:gelu", "activation_backward:silu", "activation_backward:tanh", "activation_output_backward:tanh", "activation_output_backward:sigmoid", "gated_activation_backward:silu", "gated_activation_backward:gelu", "activation_mask_backward", "alpha_dropout_backward:selu"})
+    @Param({
+        "activation_backward:gelu",
+        "activation_backward:silu",
+        "activation_backward:tanh",
+        "activation_output_backward:tanh",
+        "activation_output_backward:sigmoid",
+        "gated_activation_backward:silu",
+        "gated_activation_backward:gelu",
+        "activation_mask_backward",
+        "alpha_dropout_backward:selu"
+    })
     public String operation;
 
     /** Who computes it. */

@@ -6,7 +6,19 @@ import org.openjdk.jmh.annotations.Param;
 /** Element-wise activations, gates, masks and alpha dropout. */
 public class ActivationBenchmark extends OperationBenchmark {
     /** The operation. */
-    @Param({"activation:gelu", "activation:gelu-tanh", "activation:silu", "activation:sigmoid", "activation:tanh", "activation:selu", "activation:hard-swish", "gated_activation:silu", "gated_activation:gelu", "activation_mask:relu6", "alpha_dropout:selu"})
+    @Param({
+        "activation:gelu",
+        "activation:gelu-tanh",
+        "activation:silu",
+        "activation:sigmoid",
+        "activation:tanh",
+        "activation:selu",
+        "activation:hard-swish",
+        "gated_activation:silu",
+        "gated_activation:gelu",
+        "activation_mask:relu6",
+        "alpha_dropout:selu"
+    })
     public String operation;
 
     /** Who computes it. */

@@ -6,7 +6,22 @@ import org.openjdk.jmh.annotations.Param;
 /** Polynomial and rational activations and sparsity masks, and their gradients. */
 public class PolynomialActivationBenchmark extends OperationBenchmark {
     /** The operation. */
-    @Param({"poly_relu", "poly_relu_backward", "poly_eval", "poly_eval_backward", "poly_norm", "poly_norm_backward", "poly_norm_mul", "poly_norm_mul_backward", "rational:term-wise", "rational:sum", "rational_backward:term-wise", "rational_backward:sum", "threshold_mask", "topk_mask_rows"})
+    @Param({
+        "poly_relu",
+        "poly_relu_backward",
+        "poly_eval",
+        "poly_eval_backward",
+        "poly_norm",
+        "poly_norm_backward",
+        "poly_norm_mul",
+        "poly_norm_mul_backward",
+        "rational:term-wise",
+        "rational:sum",
+        "rational_backward:term-wise",
+        "rational_backward:sum",
+        "threshold_mask",
+        "topk_mask_rows"
+    })
     public String operation;
 
     /** Who computes it. */
