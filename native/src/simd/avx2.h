@@ -177,6 +177,88 @@ GATUN_INLINE vf vf_mul(vf a, vf b) {
 GATUN_INLINE vf vf_fma(vf a, vf b, vf c) {
     return _mm256_fmadd_ps(a, b, c);
 }
+GATUN_INLINE vf vf_fused(vf a, vf b, vf c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+GATUN_INLINE vf vf_div(vf a, vf b) {
+    return _mm256_div_ps(a, b);
+}
+GATUN_INLINE vf vf_min(vf a, vf b) {
+    return _mm256_min_ps(a, b);
+}
+GATUN_INLINE vf vf_max(vf a, vf b) {
+    return _mm256_max_ps(a, b);
+}
+GATUN_INLINE vf vf_abs(vf v) {
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v);
+}
+GATUN_INLINE vf vf_flip(vf v, vf s) {
+    return _mm256_xor_ps(v, _mm256_and_ps(s, _mm256_set1_ps(-0.0f)));
+}
+
+typedef __m256 vm;
+
+GATUN_INLINE vm vf_less(vf a, vf b) {
+    return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
+}
+GATUN_INLINE vm vf_less_equal(vf a, vf b) {
+    return _mm256_cmp_ps(a, b, _CMP_LE_OQ);
+}
+GATUN_INLINE vm vm_and(vm a, vm b) {
+    return _mm256_and_ps(a, b);
+}
+GATUN_INLINE vm vm_and_not(vm a, vm b) {
+    return _mm256_andnot_ps(b, a);
+}
+GATUN_INLINE int vm_any(vm m) {
+    return _mm256_movemask_ps(m) != 0;
+}
+GATUN_INLINE unsigned vm_bits(vm m) {
+    return (unsigned)_mm256_movemask_ps(m);
+}
+GATUN_INLINE vm vm_from_bits(unsigned bits) {
+    const __m256i lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    return _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int)bits), lanes), lanes));
+}
+GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
+    return _mm256_blendv_ps(b, a, m);
+}
+GATUN_INLINE vf vf_keep(vm m, vf v) {
+    return _mm256_and_ps(m, v);
+}
+GATUN_INLINE vf vf_drop(vm m, vf v) {
+    return _mm256_andnot_ps(m, v);
+}
+
+typedef __m256i vi;
+
+GATUN_INLINE vi vi_set(int s) {
+    return _mm256_set1_epi32(s);
+}
+GATUN_INLINE vi vi_add(vi a, vi b) {
+    return _mm256_add_epi32(a, b);
+}
+GATUN_INLINE vi vi_sub(vi a, vi b) {
+    return _mm256_sub_epi32(a, b);
+}
+GATUN_INLINE vi vi_max(vi a, vi b) {
+    return _mm256_max_epi32(a, b);
+}
+GATUN_INLINE vi vi_shift_left(vi v, const int bits) {
+    return _mm256_slli_epi32(v, bits);
+}
+GATUN_INLINE vi vi_shift_right(vi v, const int bits) {
+    return _mm256_srai_epi32(v, bits);
+}
+GATUN_INLINE vi vf_bits(vf v) {
+    return _mm256_castps_si256(v);
+}
+GATUN_INLINE vf vf_from_bits(vi v) {
+    return _mm256_castsi256_ps(v);
+}
+GATUN_INLINE vm vi_negative(vi v) {
+    return _mm256_castsi256_ps(_mm256_srai_epi32(v, 31));
+}
 GATUN_INLINE vf vf_first(vf v, int n) {
     return _mm256_and_ps(v, _mm256_castsi256_ps(vf_first_mask(n)));
 }

@@ -151,6 +151,87 @@ GATUN_INLINE vf vf_mul(vf a, vf b) {
 GATUN_INLINE vf vf_fma(vf a, vf b, vf c) {
     return _mm512_fmadd_ps(a, b, c);
 }
+GATUN_INLINE vf vf_fused(vf a, vf b, vf c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+GATUN_INLINE vf vf_div(vf a, vf b) {
+    return _mm512_div_ps(a, b);
+}
+GATUN_INLINE vf vf_min(vf a, vf b) {
+    return _mm512_min_ps(a, b);
+}
+GATUN_INLINE vf vf_max(vf a, vf b) {
+    return _mm512_max_ps(a, b);
+}
+GATUN_INLINE vf vf_abs(vf v) {
+    return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), v);
+}
+GATUN_INLINE vf vf_flip(vf v, vf s) {
+    return _mm512_xor_ps(v, _mm512_and_ps(s, _mm512_set1_ps(-0.0f)));
+}
+
+typedef __mmask16 vm;
+
+GATUN_INLINE vm vf_less(vf a, vf b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+}
+GATUN_INLINE vm vf_less_equal(vf a, vf b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ);
+}
+GATUN_INLINE vm vm_and(vm a, vm b) {
+    return (vm)(a & b);
+}
+GATUN_INLINE vm vm_and_not(vm a, vm b) {
+    return (vm)(a & ~b);
+}
+GATUN_INLINE int vm_any(vm m) {
+    return m != 0;
+}
+GATUN_INLINE unsigned vm_bits(vm m) {
+    return m;
+}
+GATUN_INLINE vm vm_from_bits(unsigned bits) {
+    return (vm)bits;
+}
+GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
+    return _mm512_mask_blend_ps(m, b, a);
+}
+GATUN_INLINE vf vf_keep(vm m, vf v) {
+    return _mm512_maskz_mov_ps(m, v);
+}
+GATUN_INLINE vf vf_drop(vm m, vf v) {
+    return _mm512_maskz_mov_ps((vm)~m, v);
+}
+
+typedef __m512i vi;
+
+GATUN_INLINE vi vi_set(int s) {
+    return _mm512_set1_epi32(s);
+}
+GATUN_INLINE vi vi_add(vi a, vi b) {
+    return _mm512_add_epi32(a, b);
+}
+GATUN_INLINE vi vi_sub(vi a, vi b) {
+    return _mm512_sub_epi32(a, b);
+}
+GATUN_INLINE vi vi_max(vi a, vi b) {
+    return _mm512_max_epi32(a, b);
+}
+GATUN_INLINE vi vi_shift_left(vi v, const int bits) {
+    return _mm512_slli_epi32(v, (unsigned)bits);
+}
+GATUN_INLINE vi vi_shift_right(vi v, const int bits) {
+    return _mm512_srai_epi32(v, (unsigned)bits);
+}
+GATUN_INLINE vi vf_bits(vf v) {
+    return _mm512_castps_si512(v);
+}
+GATUN_INLINE vf vf_from_bits(vi v) {
+    return _mm512_castsi512_ps(v);
+}
+GATUN_INLINE vm vi_negative(vi v) {
+    return _mm512_movepi32_mask(v);
+}
 GATUN_INLINE vf vf_first(vf v, int n) {
     return _mm512_maskz_mov_ps(vf_first_mask(n), v);
 }

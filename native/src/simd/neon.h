@@ -193,6 +193,90 @@ GATUN_INLINE vf vf_mul(vf a, vf b) {
 GATUN_INLINE vf vf_fma(vf a, vf b, vf c) {
     return vfmaq_f32(c, a, b);
 }
+GATUN_INLINE vf vf_fused(vf a, vf b, vf c) {
+    return vfmaq_f32(c, a, b);
+}
+GATUN_INLINE vf vf_div(vf a, vf b) {
+    return vdivq_f32(a, b);
+}
+GATUN_INLINE vf vf_min(vf a, vf b) {
+    return vminq_f32(a, b);
+}
+GATUN_INLINE vf vf_max(vf a, vf b) {
+    return vmaxq_f32(a, b);
+}
+GATUN_INLINE vf vf_abs(vf v) {
+    return vabsq_f32(v);
+}
+GATUN_INLINE vf vf_flip(vf v, vf s) {
+    uint32x4_t sign = vandq_u32(vreinterpretq_u32_f32(s), vdupq_n_u32(0x80000000u));
+    return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(v), sign));
+}
+
+typedef uint32x4_t vm;
+
+GATUN_INLINE vm vf_less(vf a, vf b) {
+    return vcltq_f32(a, b);
+}
+GATUN_INLINE vm vf_less_equal(vf a, vf b) {
+    return vcleq_f32(a, b);
+}
+GATUN_INLINE vm vm_and(vm a, vm b) {
+    return vandq_u32(a, b);
+}
+GATUN_INLINE vm vm_and_not(vm a, vm b) {
+    return vbicq_u32(a, b);
+}
+GATUN_INLINE int vm_any(vm m) {
+    return vmaxvq_u32(m) != 0;
+}
+GATUN_INLINE unsigned vm_bits(vm m) {
+    static const uint32_t lanes[VF_LANES] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(m, vld1q_u32(lanes)));
+}
+GATUN_INLINE vm vm_from_bits(unsigned bits) {
+    static const uint32_t lanes[VF_LANES] = {1, 2, 4, 8};
+    return vtstq_u32(vdupq_n_u32(bits), vld1q_u32(lanes));
+}
+GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
+    return vbslq_f32(m, a, b);
+}
+GATUN_INLINE vf vf_keep(vm m, vf v) {
+    return vreinterpretq_f32_u32(vandq_u32(m, vreinterpretq_u32_f32(v)));
+}
+GATUN_INLINE vf vf_drop(vm m, vf v) {
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), m));
+}
+
+typedef int32x4_t vi;
+
+GATUN_INLINE vi vi_set(int s) {
+    return vdupq_n_s32(s);
+}
+GATUN_INLINE vi vi_add(vi a, vi b) {
+    return vaddq_s32(a, b);
+}
+GATUN_INLINE vi vi_sub(vi a, vi b) {
+    return vsubq_s32(a, b);
+}
+GATUN_INLINE vi vi_max(vi a, vi b) {
+    return vmaxq_s32(a, b);
+}
+GATUN_INLINE vi vi_shift_left(vi v, const int bits) {
+    return vshlq_s32(v, vdupq_n_s32(bits));
+}
+GATUN_INLINE vi vi_shift_right(vi v, const int bits) {
+    return vshlq_s32(v, vdupq_n_s32(-bits));
+}
+GATUN_INLINE vi vf_bits(vf v) {
+    return vreinterpretq_s32_f32(v);
+}
+GATUN_INLINE vf vf_from_bits(vi v) {
+    return vreinterpretq_f32_s32(v);
+}
+GATUN_INLINE vm vi_negative(vi v) {
+    return vcltzq_s32(v);
+}
 GATUN_INLINE vf vf_first(vf v, int n) {
     return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), vf_first_mask(n)));
 }

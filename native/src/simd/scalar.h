@@ -128,6 +128,88 @@ GATUN_INLINE vf vf_mul(vf a, vf b) {
 GATUN_INLINE vf vf_fma(vf a, vf b, vf c) {
     return a * b + c;
 }
+/* The product is exact in double precision, so only the sum is rounded, to double and to float. */
+GATUN_INLINE vf vf_fused(vf a, vf b, vf c) {
+    return (float)((double)a * (double)b + (double)c);
+}
+GATUN_INLINE vf vf_div(vf a, vf b) {
+    return a / b;
+}
+GATUN_INLINE vf vf_min(vf a, vf b) {
+    return a < b ? a : b;
+}
+GATUN_INLINE vf vf_max(vf a, vf b) {
+    return a > b ? a : b;
+}
+GATUN_INLINE vf vf_abs(vf v) {
+    return float_from_bits(float_bits(v) & 0x7fffffffu);
+}
+GATUN_INLINE vf vf_flip(vf v, vf s) {
+    return float_from_bits(float_bits(v) ^ (float_bits(s) & 0x80000000u));
+}
+
+typedef int vm;
+
+GATUN_INLINE vm vf_less(vf a, vf b) {
+    return a < b;
+}
+GATUN_INLINE vm vf_less_equal(vf a, vf b) {
+    return a <= b;
+}
+GATUN_INLINE vm vm_and(vm a, vm b) {
+    return a & b;
+}
+GATUN_INLINE vm vm_and_not(vm a, vm b) {
+    return a & !b;
+}
+GATUN_INLINE int vm_any(vm m) {
+    return m;
+}
+GATUN_INLINE unsigned vm_bits(vm m) {
+    return (unsigned)m;
+}
+GATUN_INLINE vm vm_from_bits(unsigned bits) {
+    return (vm)(bits & 1);
+}
+GATUN_INLINE vf vf_select(vm m, vf a, vf b) {
+    return m ? a : b;
+}
+GATUN_INLINE vf vf_keep(vm m, vf v) {
+    return m ? v : 0.0f;
+}
+GATUN_INLINE vf vf_drop(vm m, vf v) {
+    return m ? 0.0f : v;
+}
+
+typedef uint32_t vi; /* two's complement */
+
+GATUN_INLINE vi vi_set(int s) {
+    return (vi)s;
+}
+GATUN_INLINE vi vi_add(vi a, vi b) {
+    return a + b;
+}
+GATUN_INLINE vi vi_sub(vi a, vi b) {
+    return a - b;
+}
+GATUN_INLINE vi vi_max(vi a, vi b) {
+    return (int32_t)a > (int32_t)b ? a : b;
+}
+GATUN_INLINE vi vi_shift_left(vi v, const int bits) {
+    return v << bits;
+}
+GATUN_INLINE vi vi_shift_right(vi v, const int bits) {
+    return (vi)((int32_t)v >> bits);
+}
+GATUN_INLINE vi vf_bits(vf v) {
+    return float_bits(v);
+}
+GATUN_INLINE vf vf_from_bits(vi v) {
+    return float_from_bits(v);
+}
+GATUN_INLINE vm vi_negative(vi v) {
+    return (vm)(v >> 31);
+}
 GATUN_INLINE vf vf_first(vf v, int n) {
     return n > 0 ? v : 0.0f;
 }

@@ -23,6 +23,13 @@
  *   vf_round_bf16(v)  vf_round_f16(v)        rounded to the 16-bit type and widened again
  *   vf_add vf_sub vf_mul                     lane-wise
  *   vf_fma(a, b, c)                          a * b + c: fused where the level has it, two roundings in scalar
+ *   vf_fused(a, b, c)                        a * b + c rounded once at every level: where precision hangs on it
+ *   vf_div                                   lane-wise
+ *   vf_min(a, b)  vf_max(a, b)               the lesser, the greater one; b where b is NaN, and unspecified where only a
+ *                                            is: a bound goes first, so that NaN stays. Of -0 and +0 b or, in NEON,
+ *                                            the lesser, the greater one
+ *   vf_abs(v)                                magnitudes
+ *   vf_flip(v, s)                            v, with its sign turned where that of s is set
  *   vf_first(v, n)                           lanes n and above replaced by 0
  *   vf_sum(v)                                sum of the lanes, in a fixed tree order
  *   vf_sum_each(v, sums)                     sums of the lanes of the eight vectors v[0] .. v[7] to sums[0] .. sums[7],
@@ -30,6 +37,23 @@
  *   vf_all_less(a, b)                        whether a < b in every lane, and no NaN
  *   vf_stream_fence()                        orders vf_stream stores before what follows
  *   vf_sqrt_f64(d)                           square root of one double
+ *
+ * `vm` is a mask of VF_LANES lanes:
+ *
+ *   vf_less(a, b)  vf_less_equal(a, b)       false where a or b is NaN
+ *   vm_and(a, b)  vm_and_not(a, b)           a and b; a and not b
+ *   vm_any(m)                                whether any lane is set
+ *   vm_bits(m)  vm_from_bits(bits)           a bit for each lane, the first one the least significant; of the argument
+ *                                            the others do not matter
+ *   vf_select(m, a, b)                       a where set, else b
+ *   vf_keep(m, v)  vf_drop(m, v)             v where set, or where not set, else 0
+ *
+ * `vi` is a vector of VF_LANES integers of 32 bits, lane by lane the companion of a vf; overflow wraps:
+ *
+ *   vi_set(s)  vi_add  vi_sub  vi_max        lane-wise
+ *   vi_shift_left(v, n)  vi_shift_right(v, n)  by a constant; to the right the sign moves in
+ *   vi_negative(v)                           the mask of the negative lanes
+ *   vf_bits(v)  vf_from_bits(v)              the same bits as the other type
  *
  * `vd` is a vector of VF_LANES doubles, lane by lane the companion of a vf:
  *
