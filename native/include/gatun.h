@@ -4,6 +4,7 @@
 #define GATUN_H
 
 #include "gatun/core.h"
+#include "gatun/kan.h"
 #include "gatun/norm.h"
 
 #endif

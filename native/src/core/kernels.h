@@ -3,6 +3,7 @@
 #ifndef GATUN_KERNELS_H
 #define GATUN_KERNELS_H
 
+#include "../kan/kan_kernels.h"
 #include "../norm/norm_kernels.h"
 
 typedef struct {

@@ -31,6 +31,24 @@ public class gatun_h extends gatun_h$shared {
     public static int GATUN_ABI_VERSION() {
         return GATUN_ABI_VERSION;
     }
+    private static final int GATUN_KAN_MAX_FUNCTIONS = (int)128L;
+    /**
+     * {@snippet lang=c :
+     * #define GATUN_KAN_MAX_FUNCTIONS 128
+     * }
+     */
+    public static int GATUN_KAN_MAX_FUNCTIONS() {
+        return GATUN_KAN_MAX_FUNCTIONS;
+    }
+    private static final int GATUN_KAN_MAX_DEGREE = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * #define GATUN_KAN_MAX_DEGREE 5
+     * }
+     */
+    public static int GATUN_KAN_MAX_DEGREE() {
+        return GATUN_KAN_MAX_DEGREE;
+    }
     private static final int GATUN_BACKWARD_PIECE_ROWS = (int)4L;
     /**
      * {@snippet lang=c :
@@ -1095,6 +1113,203 @@ public class gatun_h extends gatun_h$shared {
                 traceDowncall("gatun_free", context, memory, bytes);
             }
             return (int)mh$.invokeExact(context, memory, bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+    private static final int GATUN_KAN_BSPLINE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_basis_kind.GATUN_KAN_BSPLINE = 0
+     * }
+     */
+    public static int GATUN_KAN_BSPLINE() {
+        return GATUN_KAN_BSPLINE;
+    }
+    private static final int GATUN_KAN_CHEBYSHEV = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_basis_kind.GATUN_KAN_CHEBYSHEV = 1
+     * }
+     */
+    public static int GATUN_KAN_CHEBYSHEV() {
+        return GATUN_KAN_CHEBYSHEV;
+    }
+    private static final int GATUN_KAN_FOURIER = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_basis_kind.GATUN_KAN_FOURIER = 2
+     * }
+     */
+    public static int GATUN_KAN_FOURIER() {
+        return GATUN_KAN_FOURIER;
+    }
+    private static final int GATUN_KAN_GAUSSIAN = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_basis_kind.GATUN_KAN_GAUSSIAN = 3
+     * }
+     */
+    public static int GATUN_KAN_GAUSSIAN() {
+        return GATUN_KAN_GAUSSIAN;
+    }
+    private static final int GATUN_KAN_WAVELET = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_basis_kind.GATUN_KAN_WAVELET = 4
+     * }
+     */
+    public static int GATUN_KAN_WAVELET() {
+        return GATUN_KAN_WAVELET;
+    }
+
+    private static class gatun_kan_basis {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_kan_basis").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_kan_basis(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *x, long long x_stride, void *phi, long long phi_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_kan_basis$descriptor() {
+        return gatun_kan_basis.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_kan_basis(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *x, long long x_stride, void *phi, long long phi_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_kan_basis$handle() {
+        return gatun_kan_basis.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_kan_basis(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *x, long long x_stride, void *phi, long long phi_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_kan_basis$address() {
+        return gatun_kan_basis.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_kan_basis(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *x, long long x_stride, void *phi, long long phi_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_kan_basis(MemorySegment context, int basis, long functions, int degree, float low, float high, int base, int dtype, long rows, long columns, MemorySegment x, long x_stride, MemorySegment phi, long phi_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_kan_basis.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_kan_basis", context, basis, functions, degree, low, high, base, dtype, rows, columns, x, x_stride, phi, phi_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, basis, functions, degree, low, high, base, dtype, rows, columns, x, x_stride, phi, phi_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_kan_basis_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_kan_basis_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_kan_basis_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *dphi, long long dphi_stride, const void *x, long long x_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_kan_basis_backward$descriptor() {
+        return gatun_kan_basis_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_kan_basis_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *dphi, long long dphi_stride, const void *x, long long x_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_kan_basis_backward$handle() {
+        return gatun_kan_basis_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_kan_basis_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *dphi, long long dphi_stride, const void *x, long long x_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_kan_basis_backward$address() {
+        return gatun_kan_basis_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_kan_basis_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *dphi, long long dphi_stride, const void *x, long long x_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_kan_basis_backward(MemorySegment context, int basis, long functions, int degree, float low, float high, int base, int dtype, long rows, long columns, MemorySegment dphi, long dphi_stride, MemorySegment x, long x_stride, MemorySegment dx, long dx_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_kan_basis_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_kan_basis_backward", context, basis, functions, degree, low, high, base, dtype, rows, columns, dphi, dphi_stride, x, x_stride, dx, dx_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, basis, functions, degree, low, high, base, dtype, rows, columns, dphi, dphi_stride, x, x_stride, dx, dx_stride, message, message_bytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
