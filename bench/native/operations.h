@@ -18,6 +18,8 @@ enum {
     MESSAGE_BYTES = 512,
     QUERY_HEADS = 16,
     KEY_VALUE_HEADS = 4,
+    KAN_FUNCTIONS = 8,
+    KAN_DEGREE = 3,
     HEADS = QUERY_HEADS + 2 * KEY_VALUE_HEADS
 };
 
@@ -30,6 +32,8 @@ struct operation {
     int along;                       /* of gatun_zero_mean_rows */
     int in_place;                    /* the first output is the second input, the second output the first input */
     int reads, writes;               /* arrays of rows */
+    int functions;                   /* of which rows of phi and dphi consist, the last input or output; 0 for none */
+    int basis;                       /* gatun_kan_basis_kind */
     int heads;                       /* of which a row consists, 1 for a row of columns */
     int flops;                       /* of the formula for each element, as bench/jmh counts them */
     int column_vectors, row_vectors; /* float32 vectors that count among the bytes that must move */
@@ -48,7 +52,7 @@ struct operation {
 
 struct rows {
     void *memory, *data; /* what was allocated, and the first element */
-    long long stride, bytes;
+    long long width, stride, bytes;
 };
 
 /* A case with its arrays. */
@@ -88,6 +92,9 @@ void free_subject(struct subject *);
 double error_of(struct subject *);
 
 double minimal_bytes(const struct subject *);
+
+/* The size of an array of rows; the mean where they differ. */
+long long mean_stream_bytes(const struct subject *);
 double flops(const struct subject *);
 
 /* ---- for the families ---- */
@@ -128,6 +135,8 @@ FAMILY_FUNCTIONS(qkv_head_rms_norm)
 FAMILY_FUNCTIONS(qkv_head_rms_norm_backward)
 FAMILY_FUNCTIONS(zero_mean_rows)
 FAMILY_FUNCTIONS(fold_affine)
+FAMILY_FUNCTIONS(kan_basis)
+FAMILY_FUNCTIONS(kan_basis_backward)
 void derive_second_input(struct subject *);
 void derive_third_input(struct subject *);
 void derive_both_norms(struct subject *);

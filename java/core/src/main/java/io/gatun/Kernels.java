@@ -15,6 +15,8 @@ interface Kernels {
 
     WeightKernels weights();
 
+    KanKernels kan();
+
     /** Memory for at least {@code bytes} bytes, aligned to 64, not initialised. */
     DeviceMemory allocate(long bytes);
 

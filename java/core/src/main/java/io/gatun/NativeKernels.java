@@ -11,6 +11,7 @@ final class NativeKernels implements Kernels {
     private final ResidualNormKernels residualNorm;
     private final HeadNormKernels headNorm;
     private final WeightKernels weights;
+    private final KanKernels kan;
     private final String name;
 
     NativeKernels(NativeContext context, String name) {
@@ -26,6 +27,7 @@ final class NativeKernels implements Kernels {
         this.residualNorm = new NativeResidualNorm(context, handle);
         this.headNorm = new NativeHeadNorm(context, handle);
         this.weights = new NativeWeights(context, handle);
+        this.kan = new NativeKan(context, handle);
     }
 
     @Override
@@ -46,6 +48,11 @@ final class NativeKernels implements Kernels {
     @Override
     public WeightKernels weights() {
         return weights;
+    }
+
+    @Override
+    public KanKernels kan() {
+        return kan;
     }
 
     @Override

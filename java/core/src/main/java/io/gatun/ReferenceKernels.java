@@ -42,6 +42,12 @@ final class ReferenceKernels implements Kernels {
     }
 
     @Override
+    public KanKernels kan() {
+        requireOpen();
+        return ReferenceKan.INSTANCE;
+    }
+
+    @Override
     public DeviceMemory allocate(long bytes) {
         requireOpen();
         return new Memory(bytes);

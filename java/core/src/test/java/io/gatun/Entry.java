@@ -128,6 +128,10 @@ record Entry(String name, List<Slot> slots, Consumer<Map<String, Tensor>> run) {
     }
 
     static final NormOptions OPTIONS = NormOptions.eps(1e-5f);
+
+    /** As many functions as there are query heads. */
+    static final KanBasis BASIS = KanBasis.bSpline(1, 2, -1, 1);
+
     static final ResidualOptions LAYER = ResidualOptions.layer(1e-5f).withAlpha(0.5f);
 
     static List<Entry> all() {
@@ -406,7 +410,20 @@ record Entry(String name, List<Slot> slots, Consumer<Map<String, Tensor>> run) {
                                         parameters(t, ""),
                                         0,
                                         t.get("weightOut"),
-                                        t.get("biasOut"))));
+                                        t.get("biasOut"))),
+                new Entry(
+                        "kanBasis",
+                        List.of(input("x"), new Slot("phi", Use.OUTPUT, "RHC", false, Set.of())),
+                        t -> KanLayer.basis(BASIS, t.get("x"), t.get("phi"))),
+                new Entry(
+                        "kanBasisBackward",
+                        List.of(
+                                input("x"),
+                                new Slot("dphi", Use.INPUT, "RHC", false, Set.of()),
+                                output("dx", "x")),
+                        t ->
+                                KanLayer.basisBackward(
+                                        BASIS, t.get("dphi"), t.get("x"), t.get("dx"))));
     }
 
     /** Whether it takes float32 alone. */

@@ -168,6 +168,7 @@ final class CommandsTest {
             case ROWS -> new long[] {2};
             case HEADS -> new long[] {2, queries ? 4 : 2, 3};
             case TOKENS_AND_HEADS -> new long[] {2, 8};
+            case FUNCTIONS -> new long[] {2, 8, 3};
         };
     }
 

@@ -66,6 +66,11 @@ public abstract class BenchOperation {
         return columns;
     }
 
+    /** How many functions arrays of that extent have. */
+    int functions() {
+        return 1;
+    }
+
     /**
      * Additions, subtractions, multiplications and divisions of the formula for each element, a
      * fused multiply-add as two. What is done once for each row or column is not counted.
@@ -125,6 +130,7 @@ public abstract class BenchOperation {
     }
 
     private static boolean isFull(Operand operand) {
-        return operand.extent() == Operand.Extent.FULL;
+        return operand.extent() == Operand.Extent.FULL
+                || operand.extent() == Operand.Extent.FUNCTIONS;
     }
 }

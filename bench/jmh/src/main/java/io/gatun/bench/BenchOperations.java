@@ -38,6 +38,12 @@ public final class BenchOperations {
             all.add(new ZeroMeanBench(axis));
         }
         all.add(new FoldAffineBench());
+        for (KanBasisBench.Variant variant : KanBasisBench.Variant.values()) {
+            all.add(new KanBasisBench(variant, false));
+        }
+        for (KanBasisBench.Variant variant : KanBasisBench.Variant.values()) {
+            all.add(new KanBasisBench(variant, true));
+        }
         return List.copyOf(all);
     }
 

@@ -95,7 +95,8 @@ final class Evaluation {
     private double[] part(float[] values, String name) {
         int length =
                 switch (workload.operand(name).extent()) {
-                    case FULL -> workload.width();
+                    case FULL, FUNCTIONS ->
+                            workload.width() * workload.functions(workload.operand(name));
                     case COLUMNS -> workload.columns();
                     case ROWS -> 1;
                 };

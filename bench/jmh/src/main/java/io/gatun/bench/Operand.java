@@ -15,6 +15,8 @@ record Operand(String name, boolean input, Extent extent, float least, float spr
     enum Extent {
         /** Rows by width, of the data type of the workload, with a distance between rows. */
         FULL,
+        /** The same for each function of a basis, those of a row next to each other. */
+        FUNCTIONS,
         /** One float32 for each column. */
         COLUMNS,
         /** One float32 for each row. */
@@ -24,6 +26,11 @@ record Operand(String name, boolean input, Extent extent, float least, float spr
     /** Rows that are read. */
     static Operand data(String name) {
         return new Operand(name, true, Extent.FULL, -1.75f, 4);
+    }
+
+    /** What functions are to be multiplied with. */
+    static Operand functions(String name) {
+        return new Operand(name, true, Extent.FUNCTIONS, -1.75f, 4);
     }
 
     /** A factor of each column. */

@@ -75,7 +75,7 @@ public final class Workload implements AutoCloseable {
 
     private Tensor allocate(Operand operand) {
         return switch (operand.extent()) {
-            case FULL -> device.allocate(dtype, rows, stride(operand.name()));
+            case FULL, FUNCTIONS -> device.allocate(dtype, rows, stride(operand.name()));
             case COLUMNS -> device.allocate(DType.F32, columns);
             case ROWS -> device.allocate(DType.F32, rows);
         };
@@ -173,14 +173,24 @@ public final class Workload implements AutoCloseable {
     /** The elements of an array, those between its rows too. */
     private long count(Operand operand) {
         return switch (operand.extent()) {
-            case FULL -> (long) rows * stride(operand.name());
+            case FULL, FUNCTIONS -> (long) rows * stride(operand.name());
             case COLUMNS -> columns;
             case ROWS -> rows;
         };
     }
 
+    private static boolean isOfRows(Operand operand) {
+        return operand.extent() == Operand.Extent.FULL
+                || operand.extent() == Operand.Extent.FUNCTIONS;
+    }
+
+    /** How many elements of an array each element of a row stands for. */
+    int functions(Operand operand) {
+        return operand.extent() == Operand.Extent.FUNCTIONS ? operation.functions() : 1;
+    }
+
     DType typeOf(Operand operand) {
-        return operand.extent() == Operand.Extent.FULL ? dtype : DType.F32;
+        return isOfRows(operand) ? dtype : DType.F32;
     }
 
     /**
@@ -223,10 +233,11 @@ public final class Workload implements AutoCloseable {
      * The distance between rows of an array, in elements.
      *
      * @param name an array of rows
-     * @return at least the width
+     * @return at least the width, or that of all functions
      */
     public int stride(String name) {
-        return width() + (operand(name).input() ? xStride : yStride) - columns;
+        Operand operand = operand(name);
+        return width() * functions(operand) + (operand.input() ? xStride : yStride) - columns;
     }
 
     /**
@@ -269,17 +280,28 @@ public final class Workload implements AutoCloseable {
      * An array as a tensor.
      *
      * @param name its name
-     * @return [rows, width], [columns] or [rows]
+     * @return [rows, width], [rows, functions, width], [columns] or [rows]
      */
     public Tensor tensor(String name) {
-        Tensor tensor = tensors.get(name);
-        return operand(name).extent() == Operand.Extent.FULL ? tensor.slice(1, 0, width()) : tensor;
+        return shaped(name, tensors.get(name));
+    }
+
+    private Tensor shaped(String name, Tensor tensor) {
+        return switch (operand(name).extent()) {
+            case FULL -> tensor.slice(1, 0, width());
+            case FUNCTIONS ->
+                    tensor.strided(
+                            0,
+                            new long[] {rows, operation.functions(), width()},
+                            new long[] {stride(name), width(), 1});
+            case COLUMNS, ROWS -> tensor;
+        };
     }
 
     /** Tensors of the same shapes on arrays. */
     Tensor tensor(String name, float[] values) {
-        return operand(name).extent() == Operand.Extent.FULL
-                ? device.tensor(values, rows, stride(name)).slice(1, 0, width())
+        return isOfRows(operand(name))
+                ? shaped(name, device.tensor(values, rows, stride(name)))
                 : device.tensor(values, values.length);
     }
 
@@ -312,7 +334,7 @@ public final class Workload implements AutoCloseable {
     public long bytes() {
         long bytes = (operation.reads() + operation.writes()) * streamBytes();
         for (Operand operand : operands.values()) {
-            if (operation.countsVectors() && operand.extent() != Operand.Extent.FULL) {
+            if (operation.countsVectors() && !isOfRows(operand)) {
                 bytes += count(operand) * Float.BYTES;
             }
         }
@@ -320,12 +342,18 @@ public final class Workload implements AutoCloseable {
     }
 
     /**
-     * The size of one array of rows without gaps.
+     * The size of one array of rows without gaps, or the mean of all where they differ.
      *
      * @return its bytes
      */
     public long streamBytes() {
-        return (long) rows * width() * dtype.bytes();
+        int streams = operation.reads() + operation.writes();
+        int each =
+                operands.values().stream()
+                        .filter(Workload::isOfRows)
+                        .mapToInt(this::functions)
+                        .sum();
+        return (long) rows * width() * dtype.bytes() * each / streams;
     }
 
     /**

@@ -138,7 +138,7 @@ record Call(
     /** 1 for a vector. */
     int rowsOf(Operand operand) {
         return switch (operand.extent()) {
-            case FULL, HEADS -> rows;
+            case FULL, HEADS, FUNCTIONS -> rows;
             case COLUMNS, ROWS, TOKENS_AND_HEADS -> 1;
         };
     }
@@ -148,13 +148,18 @@ record Call(
         return switch (operand.extent()) {
             case FULL, COLUMNS -> columns;
             case ROWS -> rows;
-            case HEADS -> headsOf(operand) * columns;
+            case HEADS, FUNCTIONS -> headsOf(operand) * columns;
             case TOKENS_AND_HEADS -> rows * operation.heads(operand);
         };
     }
 
+    /** The heads of a token, or the functions of a row. */
     int headsOf(Operand operand) {
-        return operand.extent() == Operand.Extent.HEADS ? operation.heads(operand) : 1;
+        return switch (operand.extent()) {
+            case HEADS -> operation.heads(operand);
+            case FUNCTIONS -> operation.functions(settings);
+            default -> 1;
+        };
     }
 
     DType typeOf(Operand operand) {
@@ -169,7 +174,9 @@ record Call(
         boolean input = operand.role().isInput();
         int width = columnsOf(operand);
         boolean vector =
-                operand.extent() != Operand.Extent.FULL && operand.extent() != Operand.Extent.HEADS;
+                operand.extent() != Operand.Extent.FULL
+                        && operand.extent() != Operand.Extent.HEADS
+                        && operand.extent() != Operand.Extent.FUNCTIONS;
         int padding = (input ? layout.inputStride : layout.outputStride) - columns;
         return new Image(
                 device,
@@ -182,7 +189,7 @@ record Call(
                 vector ? width : width + padding,
                 switch (operand.extent()) {
                     case FULL -> new long[] {rows, columns};
-                    case HEADS -> new long[] {rows, headsOf(operand), columns};
+                    case HEADS, FUNCTIONS -> new long[] {rows, headsOf(operand), columns};
                     default -> new long[] {width};
                 });
     }

@@ -48,7 +48,9 @@ public record Operand(
         /** {@code [tokens, heads, columns]} with any number of heads. */
         HEADS,
         /** {@code [tokens, heads]} with the heads of all inputs. */
-        TOKENS_AND_HEADS
+        TOKENS_AND_HEADS,
+        /** {@code [..., functions, columns]}, as {@link Operation#functions} counts them. */
+        FUNCTIONS
     }
 
     /** The data type relative to that of the operation. */
@@ -84,6 +86,17 @@ public record Operand(
     static Operand optionalOutput(String name, String description) {
         return new Operand(
                 name, Role.OPTIONAL_OUTPUT, Extent.FULL, Storage.DATA, description, null);
+    }
+
+    /** Data of the first input's shape with functions in front of the columns. */
+    static Operand functions(String name, boolean input, String description) {
+        return new Operand(
+                name,
+                input ? Role.INPUT : Role.OUTPUT,
+                Extent.FUNCTIONS,
+                Storage.DATA,
+                description,
+                null);
     }
 
     /** A float32 number of each row that is written. */

@@ -22,7 +22,9 @@ public final class Operations {
                     new HeadNorm.Forward(),
                     new HeadNorm.Backward(),
                     new WeightOperation.ZeroMean(),
-                    new WeightOperation.Fold());
+                    new WeightOperation.Fold(),
+                    new KanBasisForward(),
+                    new KanBasisBackward());
 
     private Operations() {}
 

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bases of Kolmogorov-Arnold networks: splines and Gaussians on [-1, 1]. */
+#include "operations.h"
+#include "reference.h"
+
+#include <math.h>
+
+static const float grid_low = -1, grid_high = 1;
+
+int call_kan_basis(const struct subject *s, char *message, long long message_bytes) {
+    return gatun_kan_basis(s->context, s->operation->basis, KAN_FUNCTIONS, KAN_DEGREE, grid_low, grid_high, 0, s->dtype,
+                           s->shape->rows, s->shape->columns, s->in[0].data, s->in[0].stride, s->out[0].data,
+                           s->out[0].stride, message, message_bytes);
+}
+
+int call_kan_basis_backward(const struct subject *s, char *message, long long message_bytes) {
+    return gatun_kan_basis_backward(s->context, s->operation->basis, KAN_FUNCTIONS, KAN_DEGREE, grid_low, grid_high, 0,
+                                    s->dtype, s->shape->rows, s->shape->columns, s->in[1].data, s->in[1].stride,
+                                    s->in[0].data, s->in[0].stride, s->out[0].data, s->out[0].stride, message,
+                                    message_bytes);
+}
+
+/* The B-spline with knots 0, 1, 2, ... (Cox, de Boor). */
+static double spline(int degree, double t) {
+    if (degree == 0)
+        return t >= 0 && t < 1;
+    return (t * spline(degree - 1, t) + (degree + 1 - t) * spline(degree - 1, t - 1)) / degree;
+}
+
+static double step_of(int basis) {
+    return ((double)grid_high - (double)grid_low) / (KAN_FUNCTIONS - (basis == GATUN_KAN_BSPLINE ? KAN_DEGREE : 1));
+}
+
+static double value_of(int basis, int m, double x) {
+    const double steps = (x - (double)grid_low) / step_of(basis) - m;
+    switch (basis) {
+    case GATUN_KAN_BSPLINE:
+        return spline(KAN_DEGREE, steps + KAN_DEGREE);
+    case GATUN_KAN_CHEBYSHEV:
+        return cos(m * acos(tanh(x)));
+    case GATUN_KAN_FOURIER:
+        return m < KAN_FUNCTIONS / 2 ? cos((m + 1) * x) : sin((m - KAN_FUNCTIONS / 2 + 1) * x);
+    default:
+        return exp(-steps * steps);
+    }
+}
+
+/* The derivative, and in `scale` what its rounding errors are relative to besides. */
+static double slope_of(int basis, int m, double x, double *scale) {
+    const double step = step_of(basis), steps = (x - (double)grid_low) / step - m;
+    const int k = m % (KAN_FUNCTIONS / 2) + 1;
+    *scale = 1 / step;
+    switch (basis) {
+    case GATUN_KAN_BSPLINE:
+        return (spline(KAN_DEGREE - 1, steps + KAN_DEGREE) - spline(KAN_DEGREE - 1, steps + KAN_DEGREE - 1)) / step;
+    case GATUN_KAN_CHEBYSHEV: {
+        const double angle = acos(tanh(x)), decay = 1 / (cosh(x) * cosh(x));
+        *scale = m * m * decay;
+        return m == 0 ? 0 : m * sin(m * angle) / sin(angle) * decay;
+    }
+    case GATUN_KAN_FOURIER:
+        *scale = k;
+        return m < KAN_FUNCTIONS / 2 ? -k * sin(k * x) : k * cos(k * x);
+    default:
+        return -2 * steps * exp(-steps * steps) / step;
+    }
+}
+
+void define_kan_basis(struct evaluation *e, long long row) {
+    const struct subject *s = e->subject;
+    load_row(s, &s->in[0], row, e->first);
+    for (int m = 0; m < KAN_FUNCTIONS; m++) {
+        for (long long i = 0; i < s->width; i++)
+            e->second[m * s->width + i] = value_of(s->operation->basis, m, e->first[i]);
+    }
+    expect_row(e, 0, row, e->second);
+}
+
+void define_kan_basis_backward(struct evaluation *e, long long row) {
+    const struct subject *s = e->subject;
+    load_row(s, &s->in[0], row, e->first);
+    load_row(s, &s->in[1], row, e->second);
+    for (long long i = 0; i < s->width; i++) {
+        const double x = e->first[i];
+        e->first[i] = e->scale[i] = 0;
+        for (int m = 0; m < KAN_FUNCTIONS; m++) {
+            double scale;
+            const double upstream = e->second[m * s->width + i], slope = slope_of(s->operation->basis, m, x, &scale);
+            e->first[i] += upstream * slope;
+            e->scale[i] += fabs(upstream) * (fabs(slope) + scale);
+        }
+    }
+    expect_gradient(e, 0, row, e->first, e->scale);
+}
