@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kolmogorov-Arnold networks: bases of functions of one variable, forward and backward.
+ * Kolmogorov-Arnold networks: bases of functions of one variable, and layers of them, forward and backward.
  *
  * Tensors are [rows, columns] with innermost stride 1 and a row stride >= columns; what a basis makes of them is
  * [rows, functions, columns], the functions of a row one behind the other. Arithmetic is float32, whatever the storage
@@ -77,6 +77,44 @@ GATUN_API int gatun_kan_basis_backward(gatun_context *context, int basis, long l
                                        float high, int base, int dtype, long long rows, long long columns,
                                        const void *dphi, long long dphi_stride, const void *x, long long x_stride,
                                        void *dx, long long dx_stride, char *message, long long message_bytes);
+
+/*
+ * A layer of a Kolmogorov-Arnold network, whose functions never reach memory:
+ *     y[row, o] = bias[o] + sum over columns i and functions m of phi[m](x[row, i]) weight[i, m, o]
+ *
+ *   basis .. base    as in gatun_kan_basis; the base is the last function of each column
+ *   dtype            gatun_dtype of x and y; sums are float32
+ *   rows >= 0, columns >= 1, outputs >= 1
+ *   x                [rows, columns], row stride x_stride >= columns
+ *   weight           [columns, functions + base, outputs], float32
+ *   bias             [outputs], float32, or NULL for none
+ *   y                [rows, outputs], row stride y_stride >= outputs; no overlap with an input
+ * GATUN_INVALID_ARGUMENT; GATUN_DEVICE_ERROR on a GPU.
+ */
+GATUN_API int gatun_kan_layer(gatun_context *context, int basis, long long functions, int degree, float low, float high,
+                              int base, int dtype, long long rows, long long columns, long long outputs, const void *x,
+                              long long x_stride, const float *weight, const float *bias, void *y, long long y_stride,
+                              char *message, long long message_bytes);
+
+/*
+ * The gradients of a layer:
+ *     dx[row, i] = sum over m of phi[m]'(x[row, i]) (sum over o of dy[row, o] weight[i, m, o]),
+ *     dweight[i, m, o] = sum over rows of dy[row, o] phi[m](x[row, i]),   dbias[o] = sum over rows of dy[row, o]
+ *
+ *   dy               [rows, outputs], row stride dy_stride >= outputs
+ *   x, weight        as in the forward pass; weight may be NULL where dx is
+ *   dx               [rows, columns], or NULL for none
+ *   dweight          [columns, functions + base, outputs], float32, or NULL for none
+ *   dbias            [outputs], float32, or NULL for none
+ *   accumulate       0: dweight and dbias are overwritten, with 0 where there are no rows; 1: added to
+ *   the rest as in gatun_kan_layer; no output overlaps anything
+ */
+GATUN_API int gatun_kan_layer_backward(gatun_context *context, int basis, long long functions, int degree, float low,
+                                       float high, int base, int dtype, long long rows, long long columns,
+                                       long long outputs, const void *dy, long long dy_stride, const void *x,
+                                       long long x_stride, const float *weight, void *dx, long long dx_stride,
+                                       float *dweight, float *dbias, int accumulate, char *message,
+                                       long long message_bytes);
 
 #ifdef __cplusplus
 }

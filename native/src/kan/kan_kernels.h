@@ -4,6 +4,7 @@
 #define GATUN_KAN_KERNELS_H
 
 #include "kan_basis_kernel.h"
+#include "kan_layer_kernel.h"
 
 #define GATUN_OPERATION(operation, type) typedef type operation##_kernel;
 #define GATUN_KERNEL(operation, isa, level) extern const operation##_kernel operation##_##level;
