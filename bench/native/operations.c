@@ -39,6 +39,14 @@ static const int dtype_bytes[BENCH_DTYPES] = {4, 2, 2};
         .heads = 1, .flops = FLOPS * KAN_FUNCTIONS, .quick = QUICK, .call = call_##NAME, .define = define_##NAME       \
     }
 
+#define LAYER(NAME, VARIANT, KIND, QUICK, READS, FLOPS)                                                           \
+    {                                                                                                             \
+        .function = #NAME, .variant = VARIANT, .basis = KIND, .functions = KAN_FUNCTIONS, .outputs = KAN_OUTPUTS, \
+        .reads = READS, .writes = 1, .heads = 1, .flops = FLOPS * KAN_FUNCTIONS * KAN_OUTPUTS,                    \
+        .column_vectors = READS * KAN_FUNCTIONS * KAN_OUTPUTS, .quick = QUICK, .call = call_##NAME,               \
+        .define = define_##NAME                                                                                   \
+    }
+
 static const struct operation operations[] = {
     NORMS(layer_norm, GATUN_LAYER_NORM, 8),
     NORMS(rms_norm, GATUN_RMS_NORM, 4),
@@ -118,6 +126,10 @@ static const struct operation operations[] = {
     BASIS(kan_basis_backward, "chebyshev", GATUN_KAN_CHEBYSHEV, 0, 2, 5),
     BASIS(kan_basis_backward, "fourier", GATUN_KAN_FOURIER, 0, 2, 6),
     BASIS(kan_basis_backward, "gaussian", GATUN_KAN_GAUSSIAN, 0, 2, 7),
+    LAYER(kan_layer, "b-spline", GATUN_KAN_BSPLINE, 1, 1, 2),
+    LAYER(kan_layer, "chebyshev", GATUN_KAN_CHEBYSHEV, 0, 1, 2),
+    LAYER(kan_layer_backward, "b-spline", GATUN_KAN_BSPLINE, 1, 2, 4),
+    LAYER(kan_layer_backward, "chebyshev", GATUN_KAN_CHEBYSHEV, 0, 2, 4),
 };
 
 const struct operation *all_operations(int *count) {
@@ -146,6 +158,7 @@ static void fill_inputs(struct subject *s) {
         fill_vector(s->beta[i], s->shape->columns, 0.0f);
     }
     fill_vector(s->bias, s->shape->rows, 0.0f);
+    fill_vector(s->weight, s->shape->columns * s->operation->functions * s->operation->outputs, 0.0f);
     for (int i = 0; i < s->operation->reads; i++) {
         for (long long j = 0; j < s->shape->rows * s->in[i].stride; j++)
             store_element(s->in[i].data, s->dtype, j, 2.0f * next_random() + 0.25f);
@@ -154,10 +167,10 @@ static void fill_inputs(struct subject *s) {
         s->operation->derive(s);
 }
 
-static int make_rows(struct subject *s, struct rows *rows, long long stride, int functions, long long offset,
+static int make_rows(struct subject *s, struct rows *rows, long long stride, long long width, long long offset,
                      char *message) {
     const long long count = s->shape->rows > 0 ? s->shape->rows : 1;
-    rows->width = s->width * functions;
+    rows->width = width;
     rows->stride = stride + rows->width - s->shape->columns;
     rows->bytes = count * rows->stride * dtype_bytes[s->dtype] + offset;
     if (gatun_allocate(s->context, rows->bytes, &rows->memory, message, MESSAGE_BYTES) != GATUN_OK)
@@ -165,6 +178,12 @@ static int make_rows(struct subject *s, struct rows *rows, long long stride, int
     memset(rows->memory, 0, (size_t)rows->bytes);
     rows->data = (char *)rows->memory + offset;
     return 1;
+}
+
+/* The elements of a row: `other` than x and dx, those of functions or of outputs, where the operation has them. */
+static long long width_of(const struct subject *s, int other) {
+    const struct operation *o = s->operation;
+    return other && o->outputs > 0 ? o->outputs : other && o->functions > 0 ? s->width * o->functions : s->width;
 }
 
 static int make_vector(float **vector, long long count) {
@@ -182,20 +201,19 @@ int make_subject(struct subject *s, const struct operation *operation, const str
     if (gatun_context_create(GATUN_BACKEND_CPU, 0, isa, threads, &s->context, message, MESSAGE_BYTES) != GATUN_OK)
         return 0;
     for (int i = 0; i < operation->reads; i++) {
-        const int of_functions = operation->functions > 0 && operation->reads > 1 && i == operation->reads - 1;
-        if (!make_rows(s, &s->in[i], shape->x_stride, of_functions ? operation->functions : 1, 0, message))
+        if (!make_rows(s, &s->in[i], shape->x_stride, width_of(s, i > 0), 0, message))
             return 0;
     }
     for (int i = 0; i < operation->writes; i++) {
         /* The sum in place of the residual, the result in place of x. */
         if (operation->in_place)
             s->out[i] = s->in[1 - i];
-        else if (!make_rows(s, &s->out[i], shape->y_stride,
-                            operation->functions > 0 && operation->reads == 1 ? operation->functions : 1, offset,
-                            message))
+        else if (!make_rows(s, &s->out[i], shape->y_stride, width_of(s, operation->reads == 1), offset, message))
             return 0;
     }
-    int good = make_vector(&s->bias, shape->rows) && make_vector(&s->bias_out, shape->rows);
+    const long long weights = shape->columns * operation->functions * operation->outputs;
+    int good = make_vector(&s->weight, weights) && make_vector(&s->dweight, weights) &&
+               make_vector(&s->bias, shape->rows) && make_vector(&s->bias_out, shape->rows);
     for (int i = 0; i < MAX_NORMS; i++) {
         good = good && make_vector(&s->gamma[i], shape->columns) && make_vector(&s->beta[i], shape->columns) &&
                make_vector(&s->dgamma[i], shape->columns) && make_vector(&s->dbeta[i], shape->columns) &&
@@ -221,6 +239,8 @@ void free_subject(struct subject *s) {
         for (size_t v = 0; v < sizeof vectors / sizeof vectors[0]; v++)
             free(vectors[v]);
     }
+    free(s->weight);
+    free(s->dweight);
     free(s->bias);
     free(s->bias_out);
     free(s->scratch);

@@ -20,6 +20,7 @@ enum {
     KEY_VALUE_HEADS = 4,
     KAN_FUNCTIONS = 8,
     KAN_DEGREE = 3,
+    KAN_OUTPUTS = 64,
     HEADS = QUERY_HEADS + 2 * KEY_VALUE_HEADS
 };
 
@@ -33,6 +34,7 @@ struct operation {
     int in_place;                    /* the first output is the second input, the second output the first input */
     int reads, writes;               /* arrays of rows */
     int functions;                   /* of which rows of phi and dphi consist, the last input or output; 0 for none */
+    int outputs;                     /* of a layer: the width of y, or of dy, the second input; 0 for none */
     int basis;                       /* gatun_kan_basis_kind */
     int heads;                       /* of which a row consists, 1 for a row of columns */
     int flops;                       /* of the formula for each element, as bench/jmh counts them */
@@ -66,6 +68,7 @@ struct subject {
     float *gamma[MAX_NORMS], *beta[MAX_NORMS], *dgamma[MAX_NORMS], *dbeta[MAX_NORMS];
     float *mean[MAX_NORMS], *mean_low[MAX_NORMS], *rstd[MAX_NORMS];
     float *bias, *bias_out;
+    float *weight, *dweight; /* of a layer: columns * functions * outputs */
     void *scratch;
     long long scratch_bytes;
 };
@@ -137,6 +140,8 @@ FAMILY_FUNCTIONS(zero_mean_rows)
 FAMILY_FUNCTIONS(fold_affine)
 FAMILY_FUNCTIONS(kan_basis)
 FAMILY_FUNCTIONS(kan_basis_backward)
+FAMILY_FUNCTIONS(kan_layer)
+FAMILY_FUNCTIONS(kan_layer_backward)
 void derive_second_input(struct subject *);
 void derive_third_input(struct subject *);
 void derive_both_norms(struct subject *);

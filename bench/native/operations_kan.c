@@ -92,3 +92,55 @@ void define_kan_basis_backward(struct evaluation *e, long long row) {
     }
     expect_gradient(e, 0, row, e->first, e->scale);
 }
+
+int call_kan_layer(const struct subject *s, char *message, long long message_bytes) {
+    return gatun_kan_layer(s->context, s->operation->basis, KAN_FUNCTIONS, KAN_DEGREE, grid_low, grid_high, 0, s->dtype,
+                           s->shape->rows, s->shape->columns, KAN_OUTPUTS, s->in[0].data, s->in[0].stride, s->weight,
+                           NULL, s->out[0].data, s->out[0].stride, message, message_bytes);
+}
+
+int call_kan_layer_backward(const struct subject *s, char *message, long long message_bytes) {
+    return gatun_kan_layer_backward(s->context, s->operation->basis, KAN_FUNCTIONS, KAN_DEGREE, grid_low, grid_high, 0,
+                                    s->dtype, s->shape->rows, s->shape->columns, KAN_OUTPUTS, s->in[1].data,
+                                    s->in[1].stride, s->in[0].data, s->in[0].stride, s->weight, s->out[0].data,
+                                    s->out[0].stride, s->dweight, NULL, 0, message, message_bytes);
+}
+
+void define_kan_layer(struct evaluation *e, long long row) {
+    const struct subject *s = e->subject;
+    double y[KAN_OUTPUTS] = {0}, scale[KAN_OUTPUTS] = {0};
+    load_row(s, &s->in[0], row, e->first);
+    for (long long k = 0; k < s->width * KAN_FUNCTIONS; k++) {
+        const double phi = value_of(s->operation->basis, (int)(k % KAN_FUNCTIONS), e->first[k / KAN_FUNCTIONS]);
+        for (int o = 0; o < KAN_OUTPUTS; o++) {
+            const double weight = (double)s->weight[k * KAN_OUTPUTS + o];
+            y[o] += phi * weight;
+            scale[o] += (1 + fabs(phi)) * fabs(weight);
+        }
+    }
+    expect_gradient(e, 0, row, y, scale);
+}
+
+/* dx of each row; dweight is left to the native tests. */
+void define_kan_layer_backward(struct evaluation *e, long long row) {
+    const struct subject *s = e->subject;
+    double dy[KAN_OUTPUTS];
+    load_row(s, &s->in[0], row, e->first);
+    load_row(s, &s->in[1], row, dy);
+    for (long long i = 0; i < s->width; i++) {
+        const double x = e->first[i];
+        e->first[i] = e->scale[i] = 0;
+        for (int m = 0; m < KAN_FUNCTIONS; m++) {
+            double slope_scale, sum = 0, magnitude = 0;
+            const double slope = slope_of(s->operation->basis, m, x, &slope_scale);
+            for (int o = 0; o < KAN_OUTPUTS; o++) {
+                const double product = dy[o] * (double)s->weight[(i * KAN_FUNCTIONS + m) * KAN_OUTPUTS + o];
+                sum += product;
+                magnitude += fabs(product);
+            }
+            e->first[i] += sum * slope;
+            e->scale[i] += magnitude * (fabs(slope) + slope_scale);
+        }
+    }
+    expect_gradient(e, 0, row, e->first, e->scale);
+}

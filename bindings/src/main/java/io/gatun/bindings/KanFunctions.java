@@ -19,6 +19,13 @@ public final class KanFunctions {
                 CriticalHandles.link(
                         gatun_h.gatun_kan_basis_backward$address(),
                         gatun_h.gatun_kan_basis_backward$descriptor());
+        static final MethodHandle KAN_LAYER =
+                CriticalHandles.link(
+                        gatun_h.gatun_kan_layer$address(), gatun_h.gatun_kan_layer$descriptor());
+        static final MethodHandle KAN_LAYER_BACKWARD =
+                CriticalHandles.link(
+                        gatun_h.gatun_kan_layer_backward$address(),
+                        gatun_h.gatun_kan_layer_backward$descriptor());
     }
 
     public static int kanBasis(
@@ -178,6 +185,202 @@ public final class KanFunctions {
                             xStride,
                             dx,
                             dxStride,
+                            message,
+                            messageBytes);
+        } catch (Throwable thrown) {
+            throw CriticalHandles.rethrow(thrown);
+        }
+    }
+
+    public static int kanLayer(
+            MemorySegment context,
+            int basis,
+            long functions,
+            int degree,
+            float low,
+            float high,
+            int base,
+            int dtype,
+            long rows,
+            long columns,
+            long outputs,
+            MemorySegment x,
+            long xStride,
+            MemorySegment weight,
+            MemorySegment bias,
+            MemorySegment y,
+            long yStride,
+            MemorySegment message,
+            long messageBytes) {
+        return gatun_h.gatun_kan_layer(
+                context,
+                basis,
+                functions,
+                degree,
+                low,
+                high,
+                base,
+                dtype,
+                rows,
+                columns,
+                outputs,
+                x,
+                xStride,
+                weight,
+                bias,
+                y,
+                yStride,
+                message,
+                messageBytes);
+    }
+
+    /** {@link #kanLayer} for heap segments. */
+    public static int kanLayerCritical(
+            MemorySegment context,
+            int basis,
+            long functions,
+            int degree,
+            float low,
+            float high,
+            int base,
+            int dtype,
+            long rows,
+            long columns,
+            long outputs,
+            MemorySegment x,
+            long xStride,
+            MemorySegment weight,
+            MemorySegment bias,
+            MemorySegment y,
+            long yStride,
+            MemorySegment message,
+            long messageBytes) {
+        try {
+            return (int)
+                    Critical.KAN_LAYER.invokeExact(
+                            context,
+                            basis,
+                            functions,
+                            degree,
+                            low,
+                            high,
+                            base,
+                            dtype,
+                            rows,
+                            columns,
+                            outputs,
+                            x,
+                            xStride,
+                            weight,
+                            bias,
+                            y,
+                            yStride,
+                            message,
+                            messageBytes);
+        } catch (Throwable thrown) {
+            throw CriticalHandles.rethrow(thrown);
+        }
+    }
+
+    public static int kanLayerBackward(
+            MemorySegment context,
+            int basis,
+            long functions,
+            int degree,
+            float low,
+            float high,
+            int base,
+            int dtype,
+            long rows,
+            long columns,
+            long outputs,
+            MemorySegment dy,
+            long dyStride,
+            MemorySegment x,
+            long xStride,
+            MemorySegment weight,
+            MemorySegment dx,
+            long dxStride,
+            MemorySegment dweight,
+            MemorySegment dbias,
+            int accumulate,
+            MemorySegment message,
+            long messageBytes) {
+        return gatun_h.gatun_kan_layer_backward(
+                context,
+                basis,
+                functions,
+                degree,
+                low,
+                high,
+                base,
+                dtype,
+                rows,
+                columns,
+                outputs,
+                dy,
+                dyStride,
+                x,
+                xStride,
+                weight,
+                dx,
+                dxStride,
+                dweight,
+                dbias,
+                accumulate,
+                message,
+                messageBytes);
+    }
+
+    /** {@link #kanLayerBackward} for heap segments. */
+    public static int kanLayerBackwardCritical(
+            MemorySegment context,
+            int basis,
+            long functions,
+            int degree,
+            float low,
+            float high,
+            int base,
+            int dtype,
+            long rows,
+            long columns,
+            long outputs,
+            MemorySegment dy,
+            long dyStride,
+            MemorySegment x,
+            long xStride,
+            MemorySegment weight,
+            MemorySegment dx,
+            long dxStride,
+            MemorySegment dweight,
+            MemorySegment dbias,
+            int accumulate,
+            MemorySegment message,
+            long messageBytes) {
+        try {
+            return (int)
+                    Critical.KAN_LAYER_BACKWARD.invokeExact(
+                            context,
+                            basis,
+                            functions,
+                            degree,
+                            low,
+                            high,
+                            base,
+                            dtype,
+                            rows,
+                            columns,
+                            outputs,
+                            dy,
+                            dyStride,
+                            x,
+                            xStride,
+                            weight,
+                            dx,
+                            dxStride,
+                            dweight,
+                            dbias,
+                            accumulate,
                             message,
                             messageBytes);
         } catch (Throwable thrown) {

@@ -6,4 +6,16 @@ interface KanKernels {
     void basis(KanBasis basis, Tensor x, Tensor phi);
 
     void basisBackward(KanBasis basis, Tensor dphi, Tensor x, Tensor dx);
+
+    void forward(KanBasis basis, Tensor x, Tensor weight, Tensor bias, Tensor y);
+
+    void backward(
+            KanBasis basis,
+            Tensor dy,
+            Tensor x,
+            Tensor weight,
+            Tensor dx,
+            Tensor dweight,
+            Tensor dbias,
+            boolean accumulate);
 }

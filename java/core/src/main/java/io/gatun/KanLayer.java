@@ -39,4 +39,51 @@ public final class KanLayer {
         KanChecks.basisBackward(basis, dphi, x, dx);
         x.device().kernels().kan().basisBackward(basis, dphi, x, dx);
     }
+
+    /**
+     * A layer; the functions never reach memory:
+     *
+     * <pre>
+     * y[..., o] = bias[o] + sum over columns i and functions m of phi[m](x[..., i]) * weight[i, m, o]
+     * </pre>
+     *
+     * @param basis the functions
+     * @param x {@code [..., columns]}
+     * @param weight {@code [columns, basis.count(), outputs]}, {@link DType#F32}, contiguous; see
+     *     {@link KanWeights}
+     * @param bias {@code [outputs]}, {@link DType#F32}, or null for none
+     * @param y {@code [..., outputs]}, of the type of x, receives the result; apart from the others
+     */
+    public static void forward(KanBasis basis, Tensor x, Tensor weight, Tensor bias, Tensor y) {
+        KanChecks.forward(basis, x, weight, bias, y);
+        x.device().kernels().kan().forward(basis, x, weight, bias, y);
+    }
+
+    /**
+     * The gradients of a layer; those of weights and bias are summed in a fixed order, the same for
+     * any number of threads. Outputs are apart from each other and from all inputs.
+     *
+     * @param basis the functions
+     * @param dy {@code [..., outputs]}, the gradient of y
+     * @param x {@code [..., columns]}, as in the forward pass
+     * @param weight {@code [columns, basis.count(), outputs]}, as in the forward pass
+     * @param dx shaped as x, receives its gradient; null where it is not wanted
+     * @param dweight shaped as weight, {@link DType#F32}, contiguous, receives its gradient; null
+     *     where it is not wanted
+     * @param dbias {@code [outputs]}, {@link DType#F32}, receives the gradient of the bias; null
+     *     where it is not wanted
+     * @param accumulate whether dweight and dbias are added to, rather than overwritten
+     */
+    public static void backward(
+            KanBasis basis,
+            Tensor dy,
+            Tensor x,
+            Tensor weight,
+            Tensor dx,
+            Tensor dweight,
+            Tensor dbias,
+            boolean accumulate) {
+        KanChecks.backward(basis, dy, x, weight, dx, dweight, dbias);
+        x.device().kernels().kan().backward(basis, dy, x, weight, dx, dweight, dbias, accumulate);
+    }
 }

@@ -148,6 +148,7 @@ final class RunCommand implements Callable<Integer> {
             case HEADS -> "[tokens, heads, columns].";
             case TOKENS_AND_HEADS -> "[tokens, heads of all].";
             case FUNCTIONS -> "[..., functions, columns].";
+            case OWN -> "(its own shape).";
         };
     }
 
@@ -302,6 +303,10 @@ final class RunCommand implements Callable<Integer> {
     private long[] shape(
             Operand operand, long[] full, Map<String, long[]> inputs, Settings settings) {
         return switch (operand.extent()) {
+            case OWN ->
+                    operand.role().isInput()
+                            ? inputs.get(operand.name())
+                            : operation.shape(operand, inputs);
             case FUNCTIONS -> {
                 long[] shape = Arrays.copyOf(full, full.length + 1);
                 shape[full.length] = full[full.length - 1];
@@ -328,8 +333,8 @@ final class RunCommand implements Callable<Integer> {
 
     private void requireShape(
             Operand operand, Path file, long[] shape, long[] full, Settings settings) {
-        if (operand.extent() == Operand.Extent.HEADS) {
-            // The operation itself says what it expects of heads.
+        if (operand.extent() == Operand.Extent.HEADS || operand.extent() == Operand.Extent.OWN) {
+            // The operation itself says what it expects of these.
             return;
         }
         long[] expected = shape(operand, full, Map.of(), settings);

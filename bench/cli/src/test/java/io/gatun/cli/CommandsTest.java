@@ -160,6 +160,16 @@ final class CommandsTest {
         }
     }
 
+    /** Of a layer of 8 functions from 3 to 4. */
+    private static final Map<String, long[]> OWN_SHAPES =
+            Map.of(
+                    "weight", new long[] {3, 8, 4},
+                    "dweight", new long[] {3, 8, 4},
+                    "bias", new long[] {4},
+                    "dbias", new long[] {4},
+                    "y", new long[] {2, 4},
+                    "dy", new long[] {2, 4});
+
     private static long[] shape(Operand operand) {
         boolean queries = operand.name().matches("d?q(_out)?");
         return switch (operand.extent()) {
@@ -169,6 +179,7 @@ final class CommandsTest {
             case HEADS -> new long[] {2, queries ? 4 : 2, 3};
             case TOKENS_AND_HEADS -> new long[] {2, 8};
             case FUNCTIONS -> new long[] {2, 8, 3};
+            case OWN -> OWN_SHAPES.get(operand.name());
         };
     }
 

@@ -66,6 +66,11 @@ public abstract class BenchOperation {
         return columns;
     }
 
+    /** How many outputs arrays of that extent have. */
+    int outputs() {
+        return 1;
+    }
+
     /** How many functions arrays of that extent have. */
     int functions() {
         return 1;
@@ -129,8 +134,10 @@ public abstract class BenchOperation {
         return (int) operands().stream().filter(o -> !o.input() && isFull(o)).count();
     }
 
-    private static boolean isFull(Operand operand) {
-        return operand.extent() == Operand.Extent.FULL
-                || operand.extent() == Operand.Extent.FUNCTIONS;
+    static boolean isFull(Operand operand) {
+        return switch (operand.extent()) {
+            case FULL, FUNCTIONS, OUTPUTS -> true;
+            case WEIGHTS, COLUMNS, ROWS -> false;
+        };
     }
 }

@@ -44,6 +44,12 @@ public final class BenchOperations {
         for (KanBasisBench.Variant variant : KanBasisBench.Variant.values()) {
             all.add(new KanBasisBench(variant, true));
         }
+        for (KanBasisBench.Variant variant : KanBasisBench.Variant.values()) {
+            all.add(new KanLayerBench(variant, false));
+        }
+        for (KanBasisBench.Variant variant : KanBasisBench.Variant.values()) {
+            all.add(new KanLayerBench(variant, true));
+        }
         return List.copyOf(all);
     }
 

@@ -12,7 +12,7 @@ import java.util.function.Function;
  * The functions of a Kolmogorov-Arnold network's basis, or the gradient of what they were given.
  */
 final class KanBasisBench extends BenchOperation {
-    private static final int FUNCTIONS = 8;
+    static final int FUNCTIONS = 8;
 
     /** The bases; splines and Gaussians on [-1, 1]. */
     enum Variant {
@@ -21,7 +21,7 @@ final class KanBasisBench extends BenchOperation {
         FOURIER(KanBasis.fourier(FUNCTIONS / 2), 3, 6),
         GAUSSIAN(KanBasis.gaussian(FUNCTIONS, -1, 1), 3, 7);
 
-        private final KanBasis basis;
+        final KanBasis basis;
         private final int forwardFlops;
         private final int backwardFlops;
 

@@ -75,7 +75,9 @@ public final class Workload implements AutoCloseable {
 
     private Tensor allocate(Operand operand) {
         return switch (operand.extent()) {
-            case FULL, FUNCTIONS -> device.allocate(dtype, rows, stride(operand.name()));
+            case FULL, FUNCTIONS, OUTPUTS -> device.allocate(dtype, rows, stride(operand.name()));
+            case WEIGHTS ->
+                    device.allocate(DType.F32, columns, operation.functions(), operation.outputs());
             case COLUMNS -> device.allocate(DType.F32, columns);
             case ROWS -> device.allocate(DType.F32, rows);
         };
@@ -173,24 +175,27 @@ public final class Workload implements AutoCloseable {
     /** The elements of an array, those between its rows too. */
     private long count(Operand operand) {
         return switch (operand.extent()) {
-            case FULL, FUNCTIONS -> (long) rows * stride(operand.name());
+            case FULL, FUNCTIONS, OUTPUTS -> (long) rows * stride(operand.name());
+            case WEIGHTS -> (long) columns * operation.functions() * operation.outputs();
             case COLUMNS -> columns;
             case ROWS -> rows;
         };
     }
 
-    private static boolean isOfRows(Operand operand) {
-        return operand.extent() == Operand.Extent.FULL
-                || operand.extent() == Operand.Extent.FUNCTIONS;
-    }
-
-    /** How many elements of an array each element of a row stands for. */
-    int functions(Operand operand) {
-        return operand.extent() == Operand.Extent.FUNCTIONS ? operation.functions() : 1;
+    /** How many elements a row of an array has. */
+    int width(Operand operand) {
+        return switch (operand.extent()) {
+            case FULL -> width();
+            case FUNCTIONS -> width() * operation.functions();
+            case OUTPUTS -> operation.outputs();
+            case WEIGHTS -> columns * operation.functions() * operation.outputs();
+            case COLUMNS -> columns;
+            case ROWS -> 1;
+        };
     }
 
     DType typeOf(Operand operand) {
-        return isOfRows(operand) ? dtype : DType.F32;
+        return BenchOperation.isFull(operand) ? dtype : DType.F32;
     }
 
     /**
@@ -233,11 +238,11 @@ public final class Workload implements AutoCloseable {
      * The distance between rows of an array, in elements.
      *
      * @param name an array of rows
-     * @return at least the width, or that of all functions
+     * @return at least the width of its rows
      */
     public int stride(String name) {
         Operand operand = operand(name);
-        return width() * functions(operand) + (operand.input() ? xStride : yStride) - columns;
+        return width(operand) + (operand.input() ? xStride : yStride) - columns;
     }
 
     /**
@@ -280,7 +285,7 @@ public final class Workload implements AutoCloseable {
      * An array as a tensor.
      *
      * @param name its name
-     * @return [rows, width], [rows, functions, width], [columns] or [rows]
+     * @return as the extent says
      */
     public Tensor tensor(String name) {
         return shaped(name, tensors.get(name));
@@ -294,15 +299,27 @@ public final class Workload implements AutoCloseable {
                             0,
                             new long[] {rows, operation.functions(), width()},
                             new long[] {stride(name), width(), 1});
+            case OUTPUTS -> tensor.slice(1, 0, operation.outputs());
+            case WEIGHTS ->
+                    tensor.strided(
+                            0,
+                            new long[] {columns, operation.functions(), operation.outputs()},
+                            new long[] {
+                                (long) operation.functions() * operation.outputs(),
+                                operation.outputs(),
+                                1
+                            });
             case COLUMNS, ROWS -> tensor;
         };
     }
 
     /** Tensors of the same shapes on arrays. */
     Tensor tensor(String name, float[] values) {
-        return isOfRows(operand(name))
-                ? shaped(name, device.tensor(values, rows, stride(name)))
-                : device.tensor(values, values.length);
+        return shaped(
+                name,
+                BenchOperation.isFull(operand(name))
+                        ? device.tensor(values, rows, stride(name))
+                        : device.tensor(values, values.length));
     }
 
     /**
@@ -334,7 +351,7 @@ public final class Workload implements AutoCloseable {
     public long bytes() {
         long bytes = (operation.reads() + operation.writes()) * streamBytes();
         for (Operand operand : operands.values()) {
-            if (operation.countsVectors() && !isOfRows(operand)) {
+            if (operation.countsVectors() && !BenchOperation.isFull(operand)) {
                 bytes += count(operand) * Float.BYTES;
             }
         }
@@ -348,12 +365,12 @@ public final class Workload implements AutoCloseable {
      */
     public long streamBytes() {
         int streams = operation.reads() + operation.writes();
-        int each =
+        long elements =
                 operands.values().stream()
-                        .filter(Workload::isOfRows)
-                        .mapToInt(this::functions)
+                        .filter(BenchOperation::isFull)
+                        .mapToLong(this::width)
                         .sum();
-        return (long) rows * width() * dtype.bytes() * each / streams;
+        return rows * elements * dtype.bytes() / streams;
     }
 
     /**

@@ -1316,6 +1316,166 @@ public class gatun_h extends gatun_h$shared {
            throw new AssertionError("should not reach here", ex$);
         }
     }
+
+    private static class gatun_kan_layer {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_kan_layer").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_kan_layer(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *x, long long x_stride, const float *weight, const float *bias, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_kan_layer$descriptor() {
+        return gatun_kan_layer.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_kan_layer(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *x, long long x_stride, const float *weight, const float *bias, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_kan_layer$handle() {
+        return gatun_kan_layer.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_kan_layer(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *x, long long x_stride, const float *weight, const float *bias, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_kan_layer$address() {
+        return gatun_kan_layer.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_kan_layer(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *x, long long x_stride, const float *weight, const float *bias, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_kan_layer(MemorySegment context, int basis, long functions, int degree, float low, float high, int base, int dtype, long rows, long columns, long outputs, MemorySegment x, long x_stride, MemorySegment weight, MemorySegment bias, MemorySegment y, long y_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_kan_layer.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_kan_layer", context, basis, functions, degree, low, high, base, dtype, rows, columns, outputs, x, x_stride, weight, bias, y, y_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, basis, functions, degree, low, high, base, dtype, rows, columns, outputs, x, x_stride, weight, bias, y, y_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_kan_layer_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_kan_layer_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_kan_layer_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *weight, void *dx, long long dx_stride, float *dweight, float *dbias, int accumulate, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_kan_layer_backward$descriptor() {
+        return gatun_kan_layer_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_kan_layer_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *weight, void *dx, long long dx_stride, float *dweight, float *dbias, int accumulate, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_kan_layer_backward$handle() {
+        return gatun_kan_layer_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_kan_layer_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *weight, void *dx, long long dx_stride, float *dweight, float *dbias, int accumulate, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_kan_layer_backward$address() {
+        return gatun_kan_layer_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_kan_layer_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *weight, void *dx, long long dx_stride, float *dweight, float *dbias, int accumulate, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_kan_layer_backward(MemorySegment context, int basis, long functions, int degree, float low, float high, int base, int dtype, long rows, long columns, long outputs, MemorySegment dy, long dy_stride, MemorySegment x, long x_stride, MemorySegment weight, MemorySegment dx, long dx_stride, MemorySegment dweight, MemorySegment dbias, int accumulate, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_kan_layer_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_kan_layer_backward", context, basis, functions, degree, low, high, base, dtype, rows, columns, outputs, dy, dy_stride, x, x_stride, weight, dx, dx_stride, dweight, dbias, accumulate, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, basis, functions, degree, low, high, base, dtype, rows, columns, outputs, dy, dy_stride, x, x_stride, weight, dx, dx_stride, dweight, dbias, accumulate, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
     private static final int GATUN_EPS_IN_SQRT = (int)0L;
     /**
      * {@snippet lang=c :

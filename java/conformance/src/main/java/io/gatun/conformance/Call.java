@@ -135,11 +135,42 @@ record Call(
         return stored;
     }
 
+    private long[] shapeOf(Operand operand) {
+        return switch (operand.extent()) {
+            case FULL -> new long[] {rows, columns};
+            case HEADS, FUNCTIONS -> new long[] {rows, headsOf(operand), columns};
+            case OWN -> ownShape(operand);
+            case COLUMNS, ROWS, TOKENS_AND_HEADS -> new long[] {columnsOf(operand)};
+        };
+    }
+
+    /** The shape of an operand of extent OWN. */
+    private long[] ownShape(Operand operand) {
+        if (operand.role().isInput()) {
+            return operation.ownShape(operand, rows, columns, settings);
+        }
+        Map<String, long[]> shapes = new HashMap<>();
+        for (Operand input : operation.operands()) {
+            if (input.role().isInput()) {
+                shapes.put(input.name(), shapeOf(input));
+            }
+        }
+        return operation.shape(operand, shapes);
+    }
+
     /** 1 for a vector. */
     int rowsOf(Operand operand) {
         return switch (operand.extent()) {
             case FULL, HEADS, FUNCTIONS -> rows;
             case COLUMNS, ROWS, TOKENS_AND_HEADS -> 1;
+            case OWN -> {
+                int product = 1;
+                long[] shape = ownShape(operand);
+                for (int dimension = 0; dimension < shape.length - 1; dimension++) {
+                    product *= (int) shape[dimension];
+                }
+                yield product;
+            }
         };
     }
 
@@ -150,6 +181,10 @@ record Call(
             case ROWS -> rows;
             case HEADS, FUNCTIONS -> headsOf(operand) * columns;
             case TOKENS_AND_HEADS -> rows * operation.heads(operand);
+            case OWN -> {
+                long[] shape = ownShape(operand);
+                yield (int) shape[shape.length - 1];
+            }
         };
     }
 
@@ -187,11 +222,7 @@ record Call(
                 rowsOf(operand),
                 width,
                 vector ? width : width + padding,
-                switch (operand.extent()) {
-                    case FULL -> new long[] {rows, columns};
-                    case HEADS, FUNCTIONS -> new long[] {rows, headsOf(operand), columns};
-                    default -> new long[] {width};
-                });
+                shapeOf(operand));
     }
 
     /** The output that may be computed in place, and whose error is reported. */

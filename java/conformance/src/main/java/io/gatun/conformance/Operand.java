@@ -50,7 +50,9 @@ public record Operand(
         /** {@code [tokens, heads]} with the heads of all inputs. */
         TOKENS_AND_HEADS,
         /** {@code [..., functions, columns]}, as {@link Operation#functions} counts them. */
-        FUNCTIONS
+        FUNCTIONS,
+        /** One of its own, without gaps, which {@link Operation#shape} gives for outputs. */
+        OWN
     }
 
     /** The data type relative to that of the operation. */
@@ -86,6 +88,11 @@ public record Operand(
     static Operand optionalOutput(String name, String description) {
         return new Operand(
                 name, Role.OPTIONAL_OUTPUT, Extent.FULL, Storage.DATA, description, null);
+    }
+
+    /** Numbers in a shape of their own. */
+    static Operand own(String name, Role role, Storage storage, String description) {
+        return new Operand(name, role, Extent.OWN, storage, description, null);
     }
 
     /** Data of the first input's shape with functions in front of the columns. */

@@ -3,6 +3,7 @@ package io.gatun.conformance;
 
 import io.gatun.DType;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -57,6 +58,17 @@ public interface Operation {
      * @return the settings
      */
     List<Setting> settings();
+
+    /**
+     * The shape of an output of extent {@link Operand.Extent#OWN}.
+     *
+     * @param output the operand
+     * @param inputs the shapes of the inputs that are there, by name
+     * @return its shape
+     */
+    default long[] shape(Operand output, Map<String, long[]> inputs) {
+        throw new IllegalArgumentException(name() + " has no outputs of a shape of their own");
+    }
 
     /**
      * How many functions operands of extent {@link Operand.Extent#FUNCTIONS} have.

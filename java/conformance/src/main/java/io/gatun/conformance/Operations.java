@@ -24,7 +24,9 @@ public final class Operations {
                     new WeightOperation.ZeroMean(),
                     new WeightOperation.Fold(),
                     new KanBasisForward(),
-                    new KanBasisBackward());
+                    new KanBasisBackward(),
+                    new KanLayerForward(),
+                    new KanLayerBackward());
 
     private Operations() {}
 

@@ -68,6 +68,11 @@ abstract class PlannedOperation implements Operation {
         throw new IllegalArgumentException(name() + " has no inputs that follow from others");
     }
 
+    /** The shape that an input of extent OWN has in the suite. */
+    long[] ownShape(Operand input, int rows, int columns, Settings settings) {
+        throw new IllegalArgumentException(name() + " has no inputs of a shape of their own");
+    }
+
     /** How many heads an operand of extent HEADS has in the suite. */
     int heads(Operand operand) {
         return 1;
