@@ -130,6 +130,10 @@ static const struct operation operations[] = {
     LAYER(kan_layer, "chebyshev", GATUN_KAN_CHEBYSHEV, 0, 1, 2),
     LAYER(kan_layer_backward, "b-spline", GATUN_KAN_BSPLINE, 1, 2, 4),
     LAYER(kan_layer_backward, "chebyshev", GATUN_KAN_CHEBYSHEV, 0, 2, 4),
+    BASIS(kan_window_basis, "relu-kan", GATUN_KAN_INNER_RELU, 1, 1, 7),
+    BASIS(kan_window_basis, "af-kan", GATUN_KAN_INNER_SILU, 0, 1, 7),
+    BASIS(kan_window_basis_backward, "relu-kan", GATUN_KAN_INNER_RELU, 1, 2, 16),
+    BASIS(kan_window_basis_backward, "af-kan", GATUN_KAN_INNER_SILU, 0, 2, 16),
 };
 
 const struct operation *all_operations(int *count) {

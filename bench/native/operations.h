@@ -35,7 +35,7 @@ struct operation {
     int reads, writes;               /* arrays of rows */
     int functions;                   /* of which rows of phi and dphi consist, the last input or output; 0 for none */
     int outputs;                     /* of a layer: the width of y, or of dy, the second input; 0 for none */
-    int basis;                       /* gatun_kan_basis_kind */
+    int basis;                       /* gatun_kan_basis_kind, or gatun_kan_inner */
     int heads;                       /* of which a row consists, 1 for a row of columns */
     int flops;                       /* of the formula for each element, as bench/jmh counts them */
     int column_vectors, row_vectors; /* float32 vectors that count among the bytes that must move */
@@ -142,6 +142,8 @@ FAMILY_FUNCTIONS(kan_basis)
 FAMILY_FUNCTIONS(kan_basis_backward)
 FAMILY_FUNCTIONS(kan_layer)
 FAMILY_FUNCTIONS(kan_layer_backward)
+FAMILY_FUNCTIONS(kan_window_basis)
+FAMILY_FUNCTIONS(kan_window_basis_backward)
 void derive_second_input(struct subject *);
 void derive_third_input(struct subject *);
 void derive_both_norms(struct subject *);

@@ -144,3 +144,81 @@ void define_kan_layer_backward(struct evaluation *e, long long row) {
     }
     expect_gradient(e, 0, row, e->first, e->scale);
 }
+
+/* ---- windows: ends shared by all columns, AF-KAN's and ReLU-KAN's grid of 5 intervals, order 3 ---- */
+
+static void make_ends(float starts[KAN_FUNCTIONS], float ends[KAN_FUNCTIONS]) {
+    for (int m = 0; m < KAN_FUNCTIONS; m++) {
+        starts[m] = (float)(m - 3) / 5;
+        ends[m] = (float)(m + 1) / 5;
+    }
+}
+
+int call_kan_window_basis(const struct subject *s, char *message, long long message_bytes) {
+    float starts[KAN_FUNCTIONS], ends[KAN_FUNCTIONS];
+    make_ends(starts, ends);
+    return gatun_kan_window_basis(s->context, s->operation->basis, GATUN_KAN_QUAD1, KAN_FUNCTIONS, 0, 1.0f, s->dtype,
+                                  s->shape->rows, s->shape->columns, s->in[0].data, s->in[0].stride, starts, ends,
+                                  s->out[0].data, s->out[0].stride, message, message_bytes);
+}
+
+int call_kan_window_basis_backward(const struct subject *s, char *message, long long message_bytes) {
+    float starts[KAN_FUNCTIONS], ends[KAN_FUNCTIONS];
+    make_ends(starts, ends);
+    return gatun_kan_window_basis_backward(s->context, s->operation->basis, GATUN_KAN_QUAD1, KAN_FUNCTIONS, 0, 1.0f,
+                                           s->dtype, s->shape->rows, s->shape->columns, s->in[1].data, s->in[1].stride,
+                                           s->in[0].data, s->in[0].stride, starts, ends, s->out[0].data,
+                                           s->out[0].stride, NULL, NULL, 0, message, message_bytes);
+}
+
+static double inner_value(int inner, double t) {
+    return inner == GATUN_KAN_INNER_RELU ? fmax(t, 0) : t / (1 + exp(-t));
+}
+
+static double inner_slope(int inner, double t) {
+    const double sigma = 1 / (1 + exp(-t));
+    return inner == GATUN_KAN_INNER_RELU ? t > 0 : sigma * (1 + t * (1 - sigma));
+}
+
+static double slack(double t) {
+    return (1 + fabs(t)) * exp(-fabs(t));
+}
+
+void define_kan_window_basis(struct evaluation *e, long long row) {
+    const struct subject *s = e->subject;
+    const int inner = s->operation->basis;
+    float starts[KAN_FUNCTIONS], ends[KAN_FUNCTIONS];
+    make_ends(starts, ends);
+    load_row(s, &s->in[0], row, e->first);
+    for (int m = 0; m < KAN_FUNCTIONS; m++) {
+        for (long long i = 0; i < s->width; i++) {
+            const double u = inner_value(inner, e->first[i] - (double)starts[m]);
+            const double v = inner_value(inner, (double)ends[m] - e->first[i]);
+            e->second[m * s->width + i] = u * v * u * v;
+        }
+    }
+    expect_row(e, 0, row, e->second);
+}
+
+void define_kan_window_basis_backward(struct evaluation *e, long long row) {
+    const struct subject *s = e->subject;
+    const int inner = s->operation->basis;
+    float starts[KAN_FUNCTIONS], ends[KAN_FUNCTIONS];
+    make_ends(starts, ends);
+    load_row(s, &s->in[0], row, e->first);
+    load_row(s, &s->in[1], row, e->second);
+    for (long long i = 0; i < s->width; i++) {
+        const double x = e->first[i];
+        e->first[i] = e->scale[i] = 0;
+        for (int m = 0; m < KAN_FUNCTIONS; m++) {
+            const double from = x - (double)starts[m], to = (double)ends[m] - x;
+            const double u = inner_value(inner, from), v = inner_value(inner, to);
+            const double g = inner_slope(inner, from), h = inner_slope(inner, to), dphi = e->second[m * s->width + i];
+            const double big_u = fabs(u) + slack(from), big_v = fabs(v) + slack(to);
+            e->first[i] += dphi * (2 * u * v * v * g - 2 * v * u * u * h);
+            e->scale[i] +=
+                fabs(dphi) * 2 * big_u * big_v * (big_v * (fabs(g) + slack(from)) + big_u * (fabs(h) + slack(to)));
+        }
+    }
+    expect_gradient(e, 0, row, e->first, e->scale);
+}

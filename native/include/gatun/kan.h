@@ -116,6 +116,73 @@ GATUN_API int gatun_kan_layer_backward(gatun_context *context, int basis, long l
                                        float *dweight, float *dbias, int accumulate, char *message,
                                        long long message_bytes);
 
+/* The functions g of a window. */
+enum gatun_kan_inner {
+    GATUN_KAN_INNER_SILU = 0,
+    GATUN_KAN_INNER_RELU = 1, /* slope 0 at 0 */
+    GATUN_KAN_INNER_GELU = 2, /* by the normal distribution function */
+    GATUN_KAN_INNER_ELU = 3,
+    GATUN_KAN_INNER_SELU = 4,
+    GATUN_KAN_INNER_SOFTPLUS = 5, /* log(1 + exp(t)) */
+    GATUN_KAN_INNER_SIGMOID = 6,
+    GATUN_KAN_INNER_LEAKY_RELU = 7, /* 0.01 t for t <= 0 */
+    GATUN_KAN_INNER_TANH = 8
+};
+
+/* How a window combines u and v. */
+enum gatun_kan_combination {
+    GATUN_KAN_QUAD1 = 0,    /* (u v)^2 */
+    GATUN_KAN_QUAD2 = 1,    /* u v + u^2 + v^2 */
+    GATUN_KAN_SUM = 2,      /* u + v */
+    GATUN_KAN_PROD = 3,     /* u v */
+    GATUN_KAN_SUM_PROD = 4, /* u + v + u v */
+    GATUN_KAN_CUBIC1 = 5,   /* (u + v) (u^2 + v^2) */
+    GATUN_KAN_CUBIC2 = 6    /* (u v)^3 */
+};
+
+/*
+ * Windows between learnable ends:
+ *     phi[row, m, i] = scale * f(u, v),   u = g(x[row, i] - starts[m]),   v = g(ends[m] - x[row, i])
+ * ReLU-KAN (Qiu et al., arXiv:2406.02075) has GATUN_KAN_INNER_RELU, GATUN_KAN_QUAD1 and a scale of (4 / width^2)^2 for
+ * windows of that width; AF-KAN (Ta et al., arXiv:2503.06112) has all of them with a scale of 1, before it normalizes
+ * phi. NaN and Inf propagate as the formula does in IEEE 754 arithmetic.
+ *
+ *   inner, combination  gatun_kan_inner g, gatun_kan_combination f
+ *   functions        1 .. GATUN_KAN_MAX_FUNCTIONS
+ *   per_column       0: the ends are those of all columns; 1: each column has its own
+ *   scale            finite
+ *   dtype            gatun_dtype of x and phi
+ *   rows >= 0, columns >= 1
+ *   x                [rows, columns], row stride x_stride >= columns
+ *   starts, ends     [functions], or [functions, columns] where per_column is 1; float32
+ *   phi              [rows, functions, columns], stride from row to row phi_stride >= functions * columns; no overlap
+ * GATUN_INVALID_ARGUMENT; GATUN_DEVICE_ERROR on a GPU.
+ */
+GATUN_API int gatun_kan_window_basis(gatun_context *context, int inner, int combination, long long functions,
+                                     int per_column, float scale, int dtype, long long rows, long long columns,
+                                     const void *x, long long x_stride, const float *starts, const float *ends,
+                                     void *phi, long long phi_stride, char *message, long long message_bytes);
+
+/*
+ * The gradients of windows. With f_u and f_v the derivatives of f:
+ *     dx[row, i] = sum over m of scale dphi[row, m, i] (f_u g'(x - starts[m]) - f_v g'(ends[m] - x)),
+ *     dstarts[m] = - sum of scale dphi f_u g'(x - starts[m]),   dends[m] = sum of scale dphi f_v g'(ends[m] - x),
+ * the latter over rows and, where per_column is 0, columns, in double precision.
+ *
+ *   dphi             [rows, functions, columns], as phi
+ *   x, starts, ends  as in the forward pass
+ *   dx               [rows, columns], or NULL for none
+ *   dstarts, dends   shaped as starts, float32, or NULL for none
+ *   accumulate       0: dstarts and dends are overwritten, with 0 where there are no rows; 1: added to
+ *   the rest as in gatun_kan_window_basis; no output overlaps anything
+ */
+GATUN_API int gatun_kan_window_basis_backward(gatun_context *context, int inner, int combination, long long functions,
+                                              int per_column, float scale, int dtype, long long rows, long long columns,
+                                              const void *dphi, long long dphi_stride, const void *x,
+                                              long long x_stride, const float *starts, const float *ends, void *dx,
+                                              long long dx_stride, float *dstarts, float *dends, int accumulate,
+                                              char *message, long long message_bytes);
+
 #ifdef __cplusplus
 }
 #endif

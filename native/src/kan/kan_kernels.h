@@ -5,6 +5,7 @@
 
 #include "kan_basis_kernel.h"
 #include "kan_layer_kernel.h"
+#include "kan_window_kernel.h"
 
 #define GATUN_OPERATION(operation, type) typedef type operation##_kernel;
 #define GATUN_KERNEL(operation, isa, level) extern const operation##_kernel operation##_##level;

@@ -26,6 +26,14 @@ public final class KanFunctions {
                 CriticalHandles.link(
                         gatun_h.gatun_kan_layer_backward$address(),
                         gatun_h.gatun_kan_layer_backward$descriptor());
+        static final MethodHandle KAN_WINDOW_BASIS =
+                CriticalHandles.link(
+                        gatun_h.gatun_kan_window_basis$address(),
+                        gatun_h.gatun_kan_window_basis$descriptor());
+        static final MethodHandle KAN_WINDOW_BASIS_BACKWARD =
+                CriticalHandles.link(
+                        gatun_h.gatun_kan_window_basis_backward$address(),
+                        gatun_h.gatun_kan_window_basis_backward$descriptor());
     }
 
     public static int kanBasis(
@@ -380,6 +388,190 @@ public final class KanFunctions {
                             dxStride,
                             dweight,
                             dbias,
+                            accumulate,
+                            message,
+                            messageBytes);
+        } catch (Throwable thrown) {
+            throw CriticalHandles.rethrow(thrown);
+        }
+    }
+
+    public static int kanWindowBasis(
+            MemorySegment context,
+            int inner,
+            int combination,
+            long functions,
+            int perColumn,
+            float scale,
+            int dtype,
+            long rows,
+            long columns,
+            MemorySegment x,
+            long xStride,
+            MemorySegment starts,
+            MemorySegment ends,
+            MemorySegment phi,
+            long phiStride,
+            MemorySegment message,
+            long messageBytes) {
+        return gatun_h.gatun_kan_window_basis(
+                context,
+                inner,
+                combination,
+                functions,
+                perColumn,
+                scale,
+                dtype,
+                rows,
+                columns,
+                x,
+                xStride,
+                starts,
+                ends,
+                phi,
+                phiStride,
+                message,
+                messageBytes);
+    }
+
+    /** {@link #kanWindowBasis} for heap segments. */
+    public static int kanWindowBasisCritical(
+            MemorySegment context,
+            int inner,
+            int combination,
+            long functions,
+            int perColumn,
+            float scale,
+            int dtype,
+            long rows,
+            long columns,
+            MemorySegment x,
+            long xStride,
+            MemorySegment starts,
+            MemorySegment ends,
+            MemorySegment phi,
+            long phiStride,
+            MemorySegment message,
+            long messageBytes) {
+        try {
+            return (int)
+                    Critical.KAN_WINDOW_BASIS.invokeExact(
+                            context,
+                            inner,
+                            combination,
+                            functions,
+                            perColumn,
+                            scale,
+                            dtype,
+                            rows,
+                            columns,
+                            x,
+                            xStride,
+                            starts,
+                            ends,
+                            phi,
+                            phiStride,
+                            message,
+                            messageBytes);
+        } catch (Throwable thrown) {
+            throw CriticalHandles.rethrow(thrown);
+        }
+    }
+
+    public static int kanWindowBasisBackward(
+            MemorySegment context,
+            int inner,
+            int combination,
+            long functions,
+            int perColumn,
+            float scale,
+            int dtype,
+            long rows,
+            long columns,
+            MemorySegment dphi,
+            long dphiStride,
+            MemorySegment x,
+            long xStride,
+            MemorySegment starts,
+            MemorySegment ends,
+            MemorySegment dx,
+            long dxStride,
+            MemorySegment dstarts,
+            MemorySegment dends,
+            int accumulate,
+            MemorySegment message,
+            long messageBytes) {
+        return gatun_h.gatun_kan_window_basis_backward(
+                context,
+                inner,
+                combination,
+                functions,
+                perColumn,
+                scale,
+                dtype,
+                rows,
+                columns,
+                dphi,
+                dphiStride,
+                x,
+                xStride,
+                starts,
+                ends,
+                dx,
+                dxStride,
+                dstarts,
+                dends,
+                accumulate,
+                message,
+                messageBytes);
+    }
+
+    /** {@link #kanWindowBasisBackward} for heap segments. */
+    public static int kanWindowBasisBackwardCritical(
+            MemorySegment context,
+            int inner,
+            int combination,
+            long functions,
+            int perColumn,
+            float scale,
+            int dtype,
+            long rows,
+            long columns,
+            MemorySegment dphi,
+            long dphiStride,
+            MemorySegment x,
+            long xStride,
+            MemorySegment starts,
+            MemorySegment ends,
+            MemorySegment dx,
+            long dxStride,
+            MemorySegment dstarts,
+            MemorySegment dends,
+            int accumulate,
+            MemorySegment message,
+            long messageBytes) {
+        try {
+            return (int)
+                    Critical.KAN_WINDOW_BASIS_BACKWARD.invokeExact(
+                            context,
+                            inner,
+                            combination,
+                            functions,
+                            perColumn,
+                            scale,
+                            dtype,
+                            rows,
+                            columns,
+                            dphi,
+                            dphiStride,
+                            x,
+                            xStride,
+                            starts,
+                            ends,
+                            dx,
+                            dxStride,
+                            dstarts,
+                            dends,
                             accumulate,
                             message,
                             messageBytes);

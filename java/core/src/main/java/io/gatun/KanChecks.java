@@ -10,7 +10,7 @@ final class KanChecks {
     static void basis(KanBasis basis, Tensor x, Tensor phi) {
         requireBasis(basis);
         RowOperands.anchor(x, "x");
-        functions(phi, "phi", basis, x);
+        functions(phi, "phi", basis.count(), x);
         Operands.requireWritable(phi, "phi");
         RowOperands.apart(phi, "phi", x, "x");
     }
@@ -18,7 +18,7 @@ final class KanChecks {
     static void basisBackward(KanBasis basis, Tensor dphi, Tensor x, Tensor dx) {
         requireBasis(basis);
         RowOperands.anchor(x, "x");
-        functions(dphi, "dphi", basis, x);
+        functions(dphi, "dphi", basis.count(), x);
         RowOperands.output(dx, "dx", x, "x");
         RowOperands.sameOrApart(dx, "dx", x, "x");
         RowOperands.apart(dx, "dx", dphi, "dphi");
@@ -124,7 +124,7 @@ final class KanChecks {
     }
 
     /** The shape of x with the functions in front of the columns, those of a row in a piece. */
-    private static void functions(Tensor tensor, String name, KanBasis basis, Tensor x) {
+    static void functions(Tensor tensor, String name, int count, Tensor x) {
         Operands.require(tensor, name);
         Operands.requireDevice(tensor, name, x);
         if (tensor.dtype() != x.dtype()) {
@@ -132,7 +132,7 @@ final class KanChecks {
         }
         long[] expected = Arrays.copyOf(x.shape(), x.rank() + 1);
         expected[x.rank()] = expected[x.rank() - 1];
-        expected[x.rank() - 1] = basis.count();
+        expected[x.rank() - 1] = count;
         if (!Arrays.equals(tensor.shape(), expected)) {
             throw new IllegalArgumentException(
                     "%s: expected shape %s, that of x with the functions of the basis, but it is %s"

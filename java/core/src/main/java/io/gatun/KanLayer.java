@@ -86,4 +86,59 @@ public final class KanLayer {
         KanChecks.backward(basis, dy, x, weight, dx, dweight, dbias);
         x.device().kernels().kan().backward(basis, dy, x, weight, dx, dweight, dbias, accumulate);
     }
+
+    /**
+     * Functions between learnable ends,
+     *
+     * <pre>
+     * phi[..., m, i] = scale * f(g(x[..., i] - starts[m]), g(ends[m] - x[..., i]))
+     * </pre>
+     *
+     * NaN and infinities propagate as the formula does in IEEE 754 arithmetic.
+     *
+     * @param windows the functions
+     * @param x {@code [..., columns]}
+     * @param starts {@code [functions]}, or {@code [functions, columns]} where each column has its
+     *     own; {@link DType#F32}, contiguous
+     * @param ends shaped as starts, likewise
+     * @param phi {@code [..., functions, columns]}, of the type of x, receives the values; the
+     *     functions of a row next to each other in memory; apart from the others
+     */
+    public static void windows(
+            KanWindows windows, Tensor x, Tensor starts, Tensor ends, Tensor phi) {
+        WindowChecks.forward(windows, x, starts, ends, phi);
+        x.device().kernels().windows().forward(windows, x, starts, ends, phi);
+    }
+
+    /**
+     * The gradients of {@link #windows}; those of the ends are summed in a fixed order, the same
+     * for any number of threads. Outputs are apart from each other and from all inputs.
+     *
+     * @param windows the functions
+     * @param dphi {@code [..., functions, columns]}, the gradient of the values
+     * @param x as in the forward pass
+     * @param starts as in the forward pass
+     * @param ends as in the forward pass
+     * @param dx shaped as x, receives its gradient; null where it is not wanted
+     * @param dstarts shaped as starts, {@link DType#F32}, receives its gradient; null where it is
+     *     not wanted
+     * @param dends shaped as ends, likewise
+     * @param accumulate whether dstarts and dends are added to, rather than overwritten
+     */
+    public static void windowsBackward(
+            KanWindows windows,
+            Tensor dphi,
+            Tensor x,
+            Tensor starts,
+            Tensor ends,
+            Tensor dx,
+            Tensor dstarts,
+            Tensor dends,
+            boolean accumulate) {
+        WindowChecks.backward(windows, dphi, x, starts, ends, dx, dstarts, dends);
+        x.device()
+                .kernels()
+                .windows()
+                .backward(windows, dphi, x, starts, ends, dx, dstarts, dends, accumulate);
+    }
 }

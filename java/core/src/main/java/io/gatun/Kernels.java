@@ -17,6 +17,8 @@ interface Kernels {
 
     KanKernels kan();
 
+    WindowKernels windows();
+
     /** Memory for at least {@code bytes} bytes, aligned to 64, not initialised. */
     DeviceMemory allocate(long bytes);
 

@@ -366,7 +366,7 @@ final class NativeKan implements KanKernels {
     }
 
     /** A stand-in for sums, with what they are added to. */
-    private static Tensor stageSums(Staging stage, Tensor sums, boolean accumulate) {
+    static Tensor stageSums(Staging stage, Tensor sums, boolean accumulate) {
         if (sums == null) {
             return null;
         }

@@ -12,6 +12,7 @@ final class NativeKernels implements Kernels {
     private final HeadNormKernels headNorm;
     private final WeightKernels weights;
     private final KanKernels kan;
+    private final WindowKernels windows;
     private final String name;
 
     NativeKernels(NativeContext context, String name) {
@@ -28,6 +29,7 @@ final class NativeKernels implements Kernels {
         this.headNorm = new NativeHeadNorm(context, handle);
         this.weights = new NativeWeights(context, handle);
         this.kan = new NativeKan(context, handle);
+        this.windows = new NativeWindows(context, handle);
     }
 
     @Override
@@ -53,6 +55,11 @@ final class NativeKernels implements Kernels {
     @Override
     public KanKernels kan() {
         return kan;
+    }
+
+    @Override
+    public WindowKernels windows() {
+        return windows;
     }
 
     @Override

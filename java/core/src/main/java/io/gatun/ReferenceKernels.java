@@ -48,6 +48,12 @@ final class ReferenceKernels implements Kernels {
     }
 
     @Override
+    public WindowKernels windows() {
+        requireOpen();
+        return ReferenceWindows.INSTANCE;
+    }
+
+    @Override
     public DeviceMemory allocate(long bytes) {
         requireOpen();
         return new Memory(bytes);

@@ -168,7 +168,11 @@ final class CommandsTest {
                     "bias", new long[] {4},
                     "dbias", new long[] {4},
                     "y", new long[] {2, 4},
-                    "dy", new long[] {2, 4});
+                    "dy", new long[] {2, 4},
+                    "starts", new long[] {8},
+                    "ends", new long[] {8},
+                    "dstarts", new long[] {8},
+                    "dends", new long[] {8});
 
     private static long[] shape(Operand operand) {
         boolean queries = operand.name().matches("d?q(_out)?");

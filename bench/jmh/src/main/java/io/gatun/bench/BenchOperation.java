@@ -137,7 +137,7 @@ public abstract class BenchOperation {
     static boolean isFull(Operand operand) {
         return switch (operand.extent()) {
             case FULL, FUNCTIONS, OUTPUTS -> true;
-            case WEIGHTS, COLUMNS, ROWS -> false;
+            case ENDS, WEIGHTS, COLUMNS, ROWS -> false;
         };
     }
 }

@@ -50,6 +50,12 @@ public final class BenchOperations {
         for (KanBasisBench.Variant variant : KanBasisBench.Variant.values()) {
             all.add(new KanLayerBench(variant, true));
         }
+        for (WindowBench.Variant variant : WindowBench.Variant.values()) {
+            all.add(new WindowBench(variant, false));
+        }
+        for (WindowBench.Variant variant : WindowBench.Variant.values()) {
+            all.add(new WindowBench(variant, true));
+        }
         return List.copyOf(all);
     }
 

@@ -97,7 +97,7 @@ final class Evaluation {
         int length = workload.width(operand);
         boolean ofAllRows =
                 switch (operand.extent()) {
-                    case COLUMNS, WEIGHTS -> true;
+                    case COLUMNS, ENDS, WEIGHTS -> true;
                     case FULL, FUNCTIONS, OUTPUTS, ROWS -> false;
                 };
         int from = ofAllRows ? 0 : row * (values.length / workload.rows());

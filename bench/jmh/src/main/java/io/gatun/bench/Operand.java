@@ -19,6 +19,8 @@ record Operand(String name, boolean input, Extent extent, float least, float spr
         FUNCTIONS,
         /** Rows by the outputs of a layer, of the data type of the workload. */
         OUTPUTS,
+        /** One float32 for each function and column. */
+        ENDS,
         /** One float32 for each column, function and output of a layer. */
         WEIGHTS,
         /** One float32 for each column. */
@@ -35,6 +37,11 @@ record Operand(String name, boolean input, Extent extent, float least, float spr
     /** What functions are to be multiplied with. */
     static Operand functions(String name) {
         return new Operand(name, true, Extent.FUNCTIONS, -1.75f, 4);
+    }
+
+    /** Where the windows of each column begin or end, about a place. */
+    static Operand ends(String name, float about) {
+        return new Operand(name, true, Extent.ENDS, about - 0.5f, 1);
     }
 
     /** Rows of the outputs of a layer that are read. */

@@ -76,6 +76,7 @@ public final class Workload implements AutoCloseable {
     private Tensor allocate(Operand operand) {
         return switch (operand.extent()) {
             case FULL, FUNCTIONS, OUTPUTS -> device.allocate(dtype, rows, stride(operand.name()));
+            case ENDS -> device.allocate(DType.F32, operation.functions(), columns);
             case WEIGHTS ->
                     device.allocate(DType.F32, columns, operation.functions(), operation.outputs());
             case COLUMNS -> device.allocate(DType.F32, columns);
@@ -176,6 +177,7 @@ public final class Workload implements AutoCloseable {
     private long count(Operand operand) {
         return switch (operand.extent()) {
             case FULL, FUNCTIONS, OUTPUTS -> (long) rows * stride(operand.name());
+            case ENDS -> (long) operation.functions() * columns;
             case WEIGHTS -> (long) columns * operation.functions() * operation.outputs();
             case COLUMNS -> columns;
             case ROWS -> rows;
@@ -188,6 +190,7 @@ public final class Workload implements AutoCloseable {
             case FULL -> width();
             case FUNCTIONS -> width() * operation.functions();
             case OUTPUTS -> operation.outputs();
+            case ENDS -> operation.functions() * columns;
             case WEIGHTS -> columns * operation.functions() * operation.outputs();
             case COLUMNS -> columns;
             case ROWS -> 1;
@@ -309,6 +312,11 @@ public final class Workload implements AutoCloseable {
                                 operation.outputs(),
                                 1
                             });
+            case ENDS ->
+                    tensor.strided(
+                            0,
+                            new long[] {operation.functions(), columns},
+                            new long[] {columns, 1});
             case COLUMNS, ROWS -> tensor;
         };
     }

@@ -26,7 +26,9 @@ public final class Operations {
                     new KanBasisForward(),
                     new KanBasisBackward(),
                     new KanLayerForward(),
-                    new KanLayerBackward());
+                    new KanLayerBackward(),
+                    new WindowForward(),
+                    new WindowBackward());
 
     private Operations() {}
 
