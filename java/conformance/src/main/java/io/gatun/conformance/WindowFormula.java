@@ -47,8 +47,7 @@ record WindowFormula(KanWindows windows) {
             case RELU -> Math.max(t, 0);
             case GELU -> t * (1 + erf(t / Math.sqrt(2))) / 2;
             case ELU -> t > 0 ? t : Math.exp(t) - 1;
-            case SELU ->
-                    1.0507009873554805 * (t > 0 ? t : 1.6732632423543772 * (Math.exp(t) - 1));
+            case SELU -> 1.0507009873554805 * (t > 0 ? t : 1.6732632423543772 * (Math.exp(t) - 1));
             case SOFTPLUS -> Math.log(1 + Math.exp(-Math.abs(t))) + Math.max(t, 0);
             case SIGMOID -> 1 / (1 + Math.exp(-t));
             case LEAKY_RELU -> Math.max(t, t / 100);

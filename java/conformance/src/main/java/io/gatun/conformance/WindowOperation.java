@@ -33,7 +33,9 @@ final class WindowOperation {
                 new Setting(FUNCTIONS, 8L, "how many windows"),
                 new Setting(SCALE, 1f, "factor of all windows"),
                 new Setting(
-                        ENDS, Ends.SHARED, "whose ends the checks have; files say it by their shape"));
+                        ENDS,
+                        Ends.SHARED,
+                        "whose ends the checks have; files say it by their shape"));
     }
 
     static KanWindows windows(Settings settings) {
