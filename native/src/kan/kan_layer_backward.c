@@ -50,27 +50,39 @@ GATUN_INLINE void add_dots(const float *const dy[DOT_ROWS], const float *const w
     vf_sum_each(dots, sums);
 }
 
-/* Adds those of a tile of outputs to the gradients of all functions of a tile. */
-static void add_function_gradients(const kan_layer_arguments *a, const gradient_tile *dy, int rows, long long column,
-                                   int columns, long long output, int outputs, function_tile *tile) {
-    const int width = kan_layer_width(a), count = columns * width;
-    const float *base = a->weight + column * width * a->outputs + output;
-    for (int r = 0; r < rows; r += DOT_ROWS) {
-        const float *gradients[DOT_ROWS];
-        for (int i = 0; i < DOT_ROWS; i++) {
-            gradients[i] = dy->dy[r + i < rows ? r + i : rows - 1];
+/* Where the function of each weight of a tile stands in a function_tile: weights are by columns, functions by m. */
+typedef struct {
+    int at[TILE_WIDTH];
+} weight_places;
+
+static void find_places(int columns, int width, weight_places *places) {
+    for (int c = 0; c < columns; c++) {
+        for (int m = 0; m < width; m++) {
+            places->at[c * width + m] = m * columns + c;
         }
-        /* In the order of the weights, which is by columns; the last one again where they are odd. */
-        for (int k = 0; k < count; k += DOT_WEIGHTS) {
-            const int second = k + 1 < count ? k + 1 : k;
-            const float *weights[DOT_WEIGHTS] = {base + k * a->outputs, base + second * a->outputs};
+    }
+}
+
+/* Adds those of a tile of outputs to the gradients of all functions of a tile. */
+static void add_function_gradients(const kan_layer_arguments *a, const gradient_tile *dy, int rows,
+                                   const weight_places *places, int count, const float *weight, int outputs,
+                                   function_tile *tile) {
+    /* The last weight is taken again where they are odd, and its sum dropped. */
+    for (int k = 0; k < count; k += DOT_WEIGHTS) {
+        const int second = k + 1 < count ? k + 1 : k, at = places->at[k], second_at = places->at[second];
+        const float *weights[DOT_WEIGHTS] = {weight + k * a->outputs, weight + second * a->outputs};
+        for (int r = 0; r < rows; r += DOT_ROWS) {
+            const float *gradients[DOT_ROWS];
+            for (int i = 0; i < DOT_ROWS; i++) {
+                gradients[i] = dy->dy[r + i < rows ? r + i : rows - 1];
+            }
             float sums[DOT_ROWS * DOT_WEIGHTS];
             add_dots(gradients, weights, outputs, sums);
             for (int i = 0; i < DOT_ROWS && r + i < rows; i++) {
                 float *row = tile->functions[r + i];
-                row[k % width * columns + k / width] += sums[i * DOT_WEIGHTS];
+                row[at] += sums[i * DOT_WEIGHTS];
                 if (second != k) {
-                    row[second % width * columns + second / width] += sums[i * DOT_WEIGHTS + 1];
+                    row[second_at] += sums[i * DOT_WEIGHTS + 1];
                 }
             }
         }
@@ -82,8 +94,11 @@ static void input_tile(const kan_layer_arguments *a, long long row_tile) {
     const int rows = part_of(a->rows, row, KAN_TILE_ROWS), width = kan_layer_width(a), most = kan_layer_columns(a);
     function_tile tile;
     gradient_tile dy;
+    weight_places places;
     for (long long column = 0; column < a->columns; column += most) {
         const int columns = part_of(a->columns, column, most);
+        const float *weight = a->weight + column * width * a->outputs;
+        find_places(columns, width, &places);
         for (int r = 0; r < rows; r++) {
             for (int k = 0; k < columns * width; k++) {
                 tile.functions[r][k] = 0;
@@ -94,7 +109,7 @@ static void input_tile(const kan_layer_arguments *a, long long row_tile) {
             if (column == 0 || a->outputs > KAN_TILE_OUTPUTS) {
                 load_gradients(a, row, rows, output, outputs, &dy);
             }
-            add_function_gradients(a, &dy, rows, column, columns, output, outputs, &tile);
+            add_function_gradients(a, &dy, rows, &places, columns * width, weight + output, outputs, &tile);
         }
         for (int r = 0; r < rows; r++) {
             const void *x = element_at(a->x, (row + r) * a->x_stride + column, a->dtype);

@@ -36,8 +36,7 @@ static inline normal_value normal_at(vf t) {
                           vf_mul(vf_set(0.3989422804f), bell)};
 }
 
-/* A kind is the same for all of a call, and so well predicted. */
-static vf inner_value(int inner, vf t) {
+GATUN_INLINE vf inner_value_of(int inner, vf t) {
     const vf zero = vf_zero();
     switch (inner) {
     case GATUN_KAN_INNER_SILU:
@@ -60,6 +59,16 @@ static vf inner_value(int inner, vf t) {
     default:
         return vf_tanh(t);
     }
+}
+
+/* All kinds but those that have a loop of their own; the kind is the same for all of a call, and so well predicted. */
+static vf other_inner_value(int inner, vf t) {
+    return inner_value_of(inner, t);
+}
+
+/* Inlined into the loops of some kinds. */
+GATUN_INLINE vf inner_value(const int inner, vf t, const bool own_loop) {
+    return own_loop ? inner_value_of(inner, t) : other_inner_value(inner, t);
 }
 
 GATUN_INLINE vf combined(int combination, vf u, vf v) {

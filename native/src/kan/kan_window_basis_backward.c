@@ -2,7 +2,7 @@
 /* The gradients of windows, compiled once per level. */
 #include "kan_window.h"
 
-static vf inner_slope(int inner, vf t) {
+GATUN_INLINE vf inner_slope_of(int inner, vf t) {
     const vf zero = vf_zero(), one = vf_set(1);
     const vf nan = vf_mul(zero, t); /* 0, or NaN */
     switch (inner) {
@@ -31,17 +31,26 @@ static vf inner_slope(int inner, vf t) {
     }
 }
 
+static vf other_inner_slope(int inner, vf t) {
+    return inner_slope_of(inner, t);
+}
+GATUN_INLINE vf inner_slope(const int inner, vf t, const bool own_loop) {
+    return own_loop ? inner_slope_of(inner, t) : other_inner_slope(inner, t);
+}
+
 /* What dphi times the scale is multiplied with: the derivative by the end, and that by the start without its sign. */
 typedef struct {
     vf by_start, by_end;
 } window_slopes;
-static window_slopes slopes_of(const kan_window_arguments *a, window_place p) {
-    const vf u = inner_value(a->inner, p.from_start), v = inner_value(a->inner, p.to_end);
-    return (window_slopes){vf_mul(combined_slope(a->combination, u, v), inner_slope(a->inner, p.from_start)),
-                           vf_mul(combined_slope(a->combination, v, u), inner_slope(a->inner, p.to_end))};
+GATUN_INLINE window_slopes slopes_of(const kan_window_arguments *a, window_place p, const int inner,
+                                     const bool own_loop) {
+    const vf u = inner_value(inner, p.from_start, own_loop), v = inner_value(inner, p.to_end, own_loop);
+    return (window_slopes){vf_mul(combined_slope(a->combination, u, v), inner_slope(inner, p.from_start, own_loop)),
+                           vf_mul(combined_slope(a->combination, v, u), inner_slope(inner, p.to_end, own_loop))};
 }
 
-static void input_rows(const kan_window_arguments *a, long long begin, long long end) {
+GATUN_INLINE void rows_of(const kan_window_arguments *a, long long begin, long long end, const int inner,
+                          const bool own_loop) {
     const vf scale = vf_set(a->scale);
     for (long long row = begin; row < end; row++) {
         for (long long j = 0; j < a->columns; j += VF_LANES) {
@@ -50,11 +59,21 @@ static void input_rows(const kan_window_arguments *a, long long begin, long long
             vf sum = vf_zero();
             for (int m = 0; m < a->functions; m++) {
                 const vf dphi = load_lanes(a->dphi, row * a->phi_stride + m * a->columns + j, a->dtype, n);
-                const window_slopes s = slopes_of(a, place_in_window(a, x, m, j, n));
+                const window_slopes s = slopes_of(a, place_in_window(a, x, m, j, n), inner, own_loop);
                 sum = vf_fma(dphi, vf_sub(s.by_start, s.by_end), sum);
             }
             store_lanes(a->dx, row * a->dx_stride + j, vf_mul(scale, sum), a->dtype, n);
         }
+    }
+}
+
+static void input_rows(const kan_window_arguments *a, long long begin, long long end) {
+    if (a->inner == GATUN_KAN_INNER_RELU) {
+        rows_of(a, begin, end, GATUN_KAN_INNER_RELU, true);
+    } else if (a->inner == GATUN_KAN_INNER_SILU) {
+        rows_of(a, begin, end, GATUN_KAN_INNER_SILU, true);
+    } else {
+        rows_of(a, begin, end, a->inner, false);
     }
 }
 
@@ -72,7 +91,7 @@ static void column_sums(const kan_window_arguments *a, int m, long long j, int n
     for (long long row = 0; row < a->rows; row++) {
         const vf x = load_lanes(a->x, row * a->x_stride + j, a->dtype, n);
         const vf dphi = load_lanes(a->dphi, row * a->phi_stride + m * a->columns + j, a->dtype, n);
-        const window_slopes s = slopes_of(a, place_in_window(a, x, m, j, n));
+        const window_slopes s = slopes_of(a, place_in_window(a, x, m, j, n), a->inner, false);
         by_start = vd_add(by_start, vd_widen(vf_first(vf_mul(vf_mul(vf_set(minus), dphi), s.by_start), n)));
         by_end = vd_add(by_end, vd_widen(vf_first(vf_mul(vf_mul(vf_set(a->scale), dphi), s.by_end), n)));
     }

@@ -6,7 +6,28 @@ import org.openjdk.jmh.annotations.Param;
 /** Kolmogorov-Arnold networks. */
 public class KanBenchmark extends OperationBenchmark {
     /** The operation. */
-    @Param({"kan_basis:b-spline", "kan_basis:chebyshev", "kan_basis:fourier", "kan_basis:gaussian", "kan_basis_backward:b-spline", "kan_basis_backward:chebyshev", "kan_basis_backward:fourier", "kan_basis_backward:gaussian", "kan_layer:b-spline", "kan_layer:chebyshev", "kan_layer:fourier", "kan_layer:gaussian", "kan_layer_backward:b-spline", "kan_layer_backward:chebyshev", "kan_layer_backward:fourier", "kan_layer_backward:gaussian", "kan_window_basis:relu-kan", "kan_window_basis:af-kan", "kan_window_basis_backward:relu-kan", "kan_window_basis_backward:af-kan"})
+    @Param({
+        "kan_basis:b-spline",
+        "kan_basis:chebyshev",
+        "kan_basis:fourier",
+        "kan_basis:gaussian",
+        "kan_basis_backward:b-spline",
+        "kan_basis_backward:chebyshev",
+        "kan_basis_backward:fourier",
+        "kan_basis_backward:gaussian",
+        "kan_layer:b-spline",
+        "kan_layer:chebyshev",
+        "kan_layer:fourier",
+        "kan_layer:gaussian",
+        "kan_layer_backward:b-spline",
+        "kan_layer_backward:chebyshev",
+        "kan_layer_backward:fourier",
+        "kan_layer_backward:gaussian",
+        "kan_window_basis:relu-kan",
+        "kan_window_basis:af-kan",
+        "kan_window_basis_backward:relu-kan",
+        "kan_window_basis_backward:af-kan"
+    })
     public String operation;
 
     /** Who computes it. */
