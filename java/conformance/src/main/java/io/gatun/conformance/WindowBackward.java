@@ -141,6 +141,11 @@ final class WindowBackward extends BackwardOperation {
     }
 
     @Override
+    Plan plan() {
+        return WindowOperation.PLAN;
+    }
+
+    @Override
     Recipe plain() {
         Map<String, Values> inputs = new LinkedHashMap<>();
         inputs.put("x", Values.normal(0, 1.5));

@@ -80,6 +80,11 @@ final class WindowForward extends PlannedOperation {
     }
 
     @Override
+    Plan plan() {
+        return WindowOperation.PLAN;
+    }
+
+    @Override
     Recipe plain() {
         Map<String, Values> inputs = new LinkedHashMap<>();
         inputs.put("x", Values.normal(0, 1.5));

@@ -24,6 +24,9 @@ final class WindowOperation {
     /** Of the suite alone: elsewhere the shape of the ends says it. */
     private static final String ENDS = "ends-of";
 
+    /** All functions with all combinations are many: the least shapes take them, others in turn. */
+    static final PlannedOperation.Plan PLAN = new PlannedOperation.Plan(30, 40_000, 10, 3);
+
     private WindowOperation() {}
 
     static List<Setting> settings() {
