@@ -33,7 +33,7 @@ GATUN_INLINE void put_chebyshev(const kan_basis *b, vf x, const function_lanes *
     for (int m = 1; m < b->functions; m++) {
         value = vf_add(value, difference);
         difference = vf_fma(twice, value, difference);
-        put(to, m, vf_flip(value, sign_of_power(x, m)));
+        put(to, m, signed_as(value, sign_of_power(x, m)));
     }
 }
 

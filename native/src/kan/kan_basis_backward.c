@@ -28,7 +28,7 @@ GATUN_INLINE vf chebyshev_gradient(const kan_basis *b, vf x, const gradient_lane
     const vf w = one_less_tanh(x), twice = vf_mul(vf_set(-2), w);
     vf value = vf_set(1), difference = vf_add(vf_set(1), twice), sum = vf_zero(), order = vf_set(1);
     for (int m = 1; m < b->functions; m++) {
-        sum = vf_fma(vf_mul(get(from, m), order), vf_flip(value, sign_of_power(x, m - 1)), sum);
+        sum = vf_fma(vf_mul(get(from, m), order), signed_as(value, sign_of_power(x, m - 1)), sum);
         value = vf_add(value, difference);
         difference = vf_fma(twice, value, difference);
         order = vf_add(order, vf_set(1));

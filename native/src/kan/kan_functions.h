@@ -53,6 +53,11 @@ GATUN_INLINE int lanes_of(long long left) {
     return left < VF_LANES ? (int)left : VF_LANES;
 }
 
+/* v, with the other sign where s is negative. */
+GATUN_INLINE vf signed_as(vf v, vf s) {
+    return vf_select(vf_less(s, vf_zero()), vf_sub(vf_zero(), v), v);
+}
+
 /* Where elements lie on the grid: `steps` + `rest` steps from its middle. */
 typedef struct {
     vf distance, rest;
@@ -114,18 +119,18 @@ GATUN_INLINE vf spline_slope(vf steps, const kan_shape shape) {
     vf a = vf_abs(steps);
     vf p = positive_part(vf_sub(vf_set(half), a)), q = positive_part(vf_sub(vf_set(half - 1), a));
     if (shape == KAN_SPLINE_2) {
-        return vf_flip(vf_fma(vf_set(3), q, vf_sub(vf_zero(), p)), steps);
+        return signed_as(vf_fma(vf_set(3), q, vf_sub(vf_zero(), p)), steps);
     }
     if (shape == KAN_SPLINE_3) {
-        return vf_flip(vf_fma(vf_set(2), squared(q), vf_mul(vf_set(-0.5f), squared(p))), steps);
+        return signed_as(vf_fma(vf_set(2), squared(q), vf_mul(vf_set(-0.5f), squared(p))), steps);
     }
     vf r = positive_part(vf_sub(vf_set(half - 2), a));
     if (shape == KAN_SPLINE_4) {
         vf outer = vf_fma(vf_set(5), vf_mul(squared(q), q), vf_sub(vf_zero(), vf_mul(squared(p), p)));
-        return vf_flip(vf_mul(vf_set(1.0f / 6), vf_fma(vf_set(-10), vf_mul(squared(r), r), outer)), steps);
+        return signed_as(vf_mul(vf_set(1.0f / 6), vf_fma(vf_set(-10), vf_mul(squared(r), r), outer)), steps);
     }
     vf outer = vf_fma(vf_set(6), squared(squared(q)), vf_sub(vf_zero(), squared(squared(p))));
-    return vf_flip(vf_mul(vf_set(1.0f / 24), vf_fma(vf_set(-15), squared(squared(r)), outer)), steps);
+    return signed_as(vf_mul(vf_set(1.0f / 24), vf_fma(vf_set(-15), squared(squared(r)), outer)), steps);
 }
 
 /* 2 / (sqrt(3) pi^(1/4)) */
@@ -161,7 +166,7 @@ GATUN_INLINE vf one_less_tanh(vf x) {
     return vf_div(vf_add(decay, decay), vf_add(vf_set(1), decay));
 }
 
-/* What vf_flip needs to turn the sign where x is negative and m odd. */
+/* What signed_as needs to turn the sign where x is negative and m odd. */
 GATUN_INLINE vf sign_of_power(vf x, int m) {
     return m % 2 != 0 ? x : vf_zero();
 }
@@ -182,7 +187,7 @@ typedef struct {
 
 GATUN_INLINE turn turn_of(vf angle) {
     const vf_angle a = vf_sincos_of_magnitude(vf_abs(angle));
-    return (turn){vf_flip(a.sine, angle), a.cosine};
+    return (turn){signed_as(a.sine, angle), a.cosine};
 }
 
 /* By both angles. */
