@@ -82,7 +82,7 @@ static void limit_name(const struct operation *o, char *name, size_t bytes) {
 
 static int measure(const struct subject *s, int threads, int quick, struct result *result) {
     const struct operation *o = s->operation;
-    const long long stream = s->shape->rows * s->width * (s->dtype == GATUN_F32 ? 4 : 2);
+    const long long stream = mean_stream_bytes(s);
     gatun_limit *limit = gatun_limit_create(o->reads, o->writes, o->in_place, stream, threads, GATUN_ISA_BEST);
     if (limit == NULL)
         return 0;

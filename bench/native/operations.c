@@ -53,6 +53,21 @@ static const int dtype_bytes[BENCH_DTYPES] = {4, 2, 2};
         .flops = FLOPS, .quick = 1, .scratch = SCRATCH, .call = call_##BODY, .define = define_##BODY                  \
     }
 
+/* FLOPS of each function; one input, or two. */
+#define BASIS(NAME, VARIANT, KIND, QUICK, READS, FLOPS)                                                                \
+    {                                                                                                                  \
+        .function = #NAME, .variant = VARIANT, .basis = KIND, .functions = KAN_FUNCTIONS, .reads = READS, .writes = 1, \
+        .heads = 1, .flops = FLOPS * KAN_FUNCTIONS, .quick = QUICK, .call = call_##NAME, .define = define_##NAME       \
+    }
+
+#define LAYER(NAME, VARIANT, KIND, QUICK, READS, FLOPS)                                                           \
+    {                                                                                                             \
+        .function = #NAME, .variant = VARIANT, .basis = KIND, .functions = KAN_FUNCTIONS, .outputs = KAN_OUTPUTS, \
+        .reads = READS, .writes = 1, .heads = 1, .flops = FLOPS * KAN_FUNCTIONS * KAN_OUTPUTS,                    \
+        .column_vectors = READS * KAN_FUNCTIONS * KAN_OUTPUTS, .quick = QUICK, .call = call_##NAME,               \
+        .define = define_##NAME                                                                                   \
+    }
+
 static const struct operation operations[] = {
     NORMS(layer_norm, GATUN_LAYER_NORM, 8),
     NORMS(rms_norm, GATUN_RMS_NORM, 4),
@@ -169,6 +184,22 @@ static const struct operation operations[] = {
     POLYNOMIAL(rational_backward, rational_backward, 0, 0, 2, 1, 63, rational_scratch),
     POLYNOMIAL(threshold_mask, threshold_mask, 0, 0, 1, 1, 1, NULL),
     POLYNOMIAL(topk_mask_rows, topk_mask_rows, 0, 0, 1, 1, 1, NULL),
+    BASIS(kan_basis, "b-spline", GATUN_KAN_BSPLINE, 1, 1, 11),
+    BASIS(kan_basis, "chebyshev", GATUN_KAN_CHEBYSHEV, 0, 1, 3),
+    BASIS(kan_basis, "fourier", GATUN_KAN_FOURIER, 0, 1, 3),
+    BASIS(kan_basis, "gaussian", GATUN_KAN_GAUSSIAN, 0, 1, 3),
+    BASIS(kan_basis_backward, "b-spline", GATUN_KAN_BSPLINE, 1, 2, 12),
+    BASIS(kan_basis_backward, "chebyshev", GATUN_KAN_CHEBYSHEV, 0, 2, 5),
+    BASIS(kan_basis_backward, "fourier", GATUN_KAN_FOURIER, 0, 2, 6),
+    BASIS(kan_basis_backward, "gaussian", GATUN_KAN_GAUSSIAN, 0, 2, 7),
+    LAYER(kan_layer, "b-spline", GATUN_KAN_BSPLINE, 1, 1, 2),
+    LAYER(kan_layer, "chebyshev", GATUN_KAN_CHEBYSHEV, 0, 1, 2),
+    LAYER(kan_layer_backward, "b-spline", GATUN_KAN_BSPLINE, 1, 2, 4),
+    LAYER(kan_layer_backward, "chebyshev", GATUN_KAN_CHEBYSHEV, 0, 2, 4),
+    BASIS(kan_window_basis, "relu-kan", GATUN_KAN_INNER_RELU, 1, 1, 7),
+    BASIS(kan_window_basis, "af-kan", GATUN_KAN_INNER_SILU, 0, 1, 7),
+    BASIS(kan_window_basis_backward, "relu-kan", GATUN_KAN_INNER_RELU, 1, 2, 16),
+    BASIS(kan_window_basis_backward, "af-kan", GATUN_KAN_INNER_SILU, 0, 2, 16),
 };
 
 const struct operation *all_operations(int *count) {
@@ -197,6 +228,7 @@ static void fill_inputs(struct subject *s) {
         fill_vector(s->beta[i], s->shape->columns, 0.0f);
     }
     fill_vector(s->bias, s->shape->rows, 0.0f);
+    fill_vector(s->weight, s->shape->columns * s->operation->functions * s->operation->outputs, 0.0f);
     for (int i = 0; i < s->operation->reads; i++) {
         for (long long j = 0; j < s->shape->rows * s->in[i].stride; j++)
             store_element(s->in[i].data, s->dtype, j, 2.0f * next_random() + 0.25f);
@@ -205,15 +237,23 @@ static void fill_inputs(struct subject *s) {
         s->operation->derive(s);
 }
 
-static int make_rows(struct subject *s, struct rows *rows, long long stride, long long offset, char *message) {
+static int make_rows(struct subject *s, struct rows *rows, long long stride, long long width, long long offset,
+                     char *message) {
     const long long count = s->shape->rows > 0 ? s->shape->rows : 1;
-    rows->stride = stride + s->width - s->shape->columns;
+    rows->width = width;
+    rows->stride = stride + rows->width - s->shape->columns;
     rows->bytes = count * rows->stride * dtype_bytes[s->dtype] + offset;
     if (gatun_allocate(s->context, rows->bytes, &rows->memory, message, MESSAGE_BYTES) != GATUN_OK)
         return 0;
     memset(rows->memory, 0, (size_t)rows->bytes);
     rows->data = (char *)rows->memory + offset;
     return 1;
+}
+
+/* The elements of a row: `other` than x and dx, those of functions or of outputs, where the operation has them. */
+static long long width_of(const struct subject *s, int other) {
+    const struct operation *o = s->operation;
+    return other && o->outputs > 0 ? o->outputs : other && o->functions > 0 ? s->width * o->functions : s->width;
 }
 
 static int make_vector(float **vector, long long count) {
@@ -231,17 +271,19 @@ int make_subject(struct subject *s, const struct operation *operation, const str
     if (gatun_context_create(GATUN_BACKEND_CPU, 0, isa, threads, &s->context, message, MESSAGE_BYTES) != GATUN_OK)
         return 0;
     for (int i = 0; i < operation->reads; i++) {
-        if (!make_rows(s, &s->in[i], shape->x_stride, 0, message))
+        if (!make_rows(s, &s->in[i], shape->x_stride, width_of(s, i > 0), 0, message))
             return 0;
     }
     for (int i = 0; i < operation->writes; i++) {
         /* The sum in place of the residual, the result in place of x. */
         if (operation->in_place)
             s->out[i] = s->in[1 - i];
-        else if (!make_rows(s, &s->out[i], shape->y_stride, offset, message))
+        else if (!make_rows(s, &s->out[i], shape->y_stride, width_of(s, operation->reads == 1), offset, message))
             return 0;
     }
-    int good = make_vector(&s->bias, shape->rows) && make_vector(&s->bias_out, shape->rows);
+    const long long weights = shape->columns * operation->functions * operation->outputs;
+    int good = make_vector(&s->weight, weights) && make_vector(&s->dweight, weights) &&
+               make_vector(&s->bias, shape->rows) && make_vector(&s->bias_out, shape->rows);
     for (int i = 0; i < MAX_NORMS; i++) {
         good = good && make_vector(&s->gamma[i], shape->columns) && make_vector(&s->beta[i], shape->columns) &&
                make_vector(&s->dgamma[i], shape->columns) && make_vector(&s->dbeta[i], shape->columns) &&
@@ -267,6 +309,8 @@ void free_subject(struct subject *s) {
         for (size_t v = 0; v < sizeof vectors / sizeof vectors[0]; v++)
             free(vectors[v]);
     }
+    free(s->weight);
+    free(s->dweight);
     free(s->bias);
     free(s->bias_out);
     free(s->scratch);
@@ -279,11 +323,23 @@ void free_subject(struct subject *s) {
     gatun_context_destroy(s->context);
 }
 
+static long long row_bytes(const struct subject *s) {
+    long long width = 0;
+    for (int i = 0; i < s->operation->reads; i++)
+        width += s->in[i].width;
+    for (int i = 0; i < s->operation->writes; i++)
+        width += s->out[i].width;
+    return s->shape->rows * width * dtype_bytes[s->dtype];
+}
+
+long long mean_stream_bytes(const struct subject *s) {
+    return row_bytes(s) / (s->operation->reads + s->operation->writes);
+}
+
 double minimal_bytes(const struct subject *s) {
     const struct operation *o = s->operation;
     const double rows = (double)s->shape->rows;
-    return (o->reads + o->writes) * rows * (double)s->width * dtype_bytes[s->dtype] +
-           4.0 * (o->column_vectors * (double)s->shape->columns + o->row_vectors * rows);
+    return (double)row_bytes(s) + 4.0 * (o->column_vectors * (double)s->shape->columns + o->row_vectors * rows);
 }
 
 double flops(const struct subject *s) {
@@ -293,7 +349,7 @@ double flops(const struct subject *s) {
 /* ---- evaluation ---- */
 
 void load_row(const struct subject *s, const struct rows *rows, long long row, double *values) {
-    for (long long i = 0; i < s->width; i++)
+    for (long long i = 0; i < rows->width; i++)
         values[i] = load_element(rows->data, s->dtype, row * rows->stride + i);
 }
 
@@ -305,7 +361,7 @@ void note_error(struct evaluation *e, double error) {
 static void expect(struct evaluation *e, int output, long long row, const double *values, const double *scale) {
     const struct rows *rows = &e->subject->out[output];
     const int dtype = e->subject->dtype;
-    for (long long i = 0; i < e->subject->width; i++) {
+    for (long long i = 0; i < rows->width; i++) {
         const double got = load_element(rows->data, dtype, row * rows->stride + i);
         note_error(e, error_units(got, values[i], scale != NULL ? scale[i] : 1.0 + fabs(values[i]), dtype));
     }
@@ -351,7 +407,8 @@ static void expect_sums(struct evaluation *e, const float *got, const double *ex
 
 static double evaluate(const struct subject *s) {
     enum { ROWS = 4, SUMS = 4 * MAX_NORMS + 1 };
-    const size_t width = (size_t)s->width, columns = (size_t)s->shape->columns + COEFFICIENTS;
+    const size_t functions = s->operation->functions > 0 ? (size_t)s->operation->functions : 1;
+    const size_t width = (size_t)s->width * functions, columns = (size_t)s->shape->columns + COEFFICIENTS;
     double *memory = calloc(ROWS * width + SUMS * columns, sizeof *memory);
     if (memory == NULL)
         return INFINITY;

@@ -19,6 +19,9 @@ enum {
     COEFFICIENTS = 64, /* room behind vectors of columns for gradients of coefficients */
     QUERY_HEADS = 16,
     KEY_VALUE_HEADS = 4,
+    KAN_FUNCTIONS = 8,
+    KAN_DEGREE = 3,
+    KAN_OUTPUTS = 64,
     HEADS = QUERY_HEADS + 2 * KEY_VALUE_HEADS
 };
 
@@ -34,6 +37,9 @@ struct operation {
     int relu, gated;                 /* poly_relu, not poly_eval; poly_norm_mul, not poly_norm */
     int in_place;                    /* the first output is the second input, the second output the first input */
     int reads, writes;               /* arrays of rows */
+    int functions;                   /* of which rows of phi and dphi consist, the last input or output; 0 for none */
+    int outputs;                     /* of a layer: the width of y, or of dy, the second input; 0 for none */
+    int basis;                       /* gatun_kan_basis_kind, or gatun_kan_inner */
     int heads;                       /* of which a row consists, 1 for a row of columns */
     int flops;                       /* of the formula for each element, as bench/jmh counts them */
     int column_vectors, row_vectors; /* float32 vectors that count among the bytes that must move */
@@ -52,7 +58,7 @@ struct operation {
 
 struct rows {
     void *memory, *data; /* what was allocated, and the first element */
-    long long stride, bytes;
+    long long width, stride, bytes;
 };
 
 /* A case with its arrays. */
@@ -66,6 +72,7 @@ struct subject {
     float *gamma[MAX_NORMS], *beta[MAX_NORMS], *dgamma[MAX_NORMS], *dbeta[MAX_NORMS];
     float *mean[MAX_NORMS], *mean_low[MAX_NORMS], *rstd[MAX_NORMS];
     float *bias, *bias_out;
+    float *weight, *dweight; /* of a layer: columns * functions * outputs */
     void *scratch;
     long long scratch_bytes;
 };
@@ -92,6 +99,9 @@ void free_subject(struct subject *);
 double error_of(struct subject *);
 
 double minimal_bytes(const struct subject *);
+
+/* The size of an array of rows; the mean where they differ. */
+long long mean_stream_bytes(const struct subject *);
 double flops(const struct subject *);
 
 /* ---- for the families ---- */
@@ -159,6 +169,12 @@ int mask_bytes(const gatun_context *, long long rows, long long columns, long lo
 int gate_bytes(const gatun_context *, long long rows, long long columns, long long *bytes);
 void derive_mask(struct subject *);
 void derive_gates(struct subject *);
+FAMILY_FUNCTIONS(kan_basis)
+FAMILY_FUNCTIONS(kan_basis_backward)
+FAMILY_FUNCTIONS(kan_layer)
+FAMILY_FUNCTIONS(kan_layer_backward)
+FAMILY_FUNCTIONS(kan_window_basis)
+FAMILY_FUNCTIONS(kan_window_basis_backward)
 void derive_second_input(struct subject *);
 void derive_third_input(struct subject *);
 void derive_both_norms(struct subject *);

@@ -5,6 +5,7 @@
 
 #include "gatun/activation.h"
 #include "gatun/core.h"
+#include "gatun/kan.h"
 #include "gatun/lowbit.h"
 #include "gatun/norm.h"
 #include "gatun/polynomial.h"

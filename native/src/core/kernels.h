@@ -4,6 +4,7 @@
 #define GATUN_KERNELS_H
 
 #include "../activation/activation_kernels.h"
+#include "../kan/kan_kernels.h"
 #include "../lowbit/lowbit_kernels.h"
 #include "../norm/norm_kernels.h"
 

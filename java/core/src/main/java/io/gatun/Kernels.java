@@ -23,6 +23,10 @@ interface Kernels {
 
     LowBitKernels lowBit();
 
+    KanKernels kan();
+
+    WindowKernels windows();
+
     /** Memory for at least {@code bytes} bytes, aligned to 64, not initialised. */
     DeviceMemory allocate(long bytes);
 

@@ -15,6 +15,8 @@ final class NativeKernels implements Kernels {
     private final PolynomialKernels polynomial;
     private final SparsityKernels sparsity;
     private final LowBitKernels lowBit;
+    private final KanKernels kan;
+    private final WindowKernels windows;
     private final String name;
 
     NativeKernels(NativeContext context, String name) {
@@ -34,6 +36,8 @@ final class NativeKernels implements Kernels {
         this.polynomial = new NativePolynomials(context, handle);
         this.sparsity = new NativeSparsity(context, handle);
         this.lowBit = new NativeLowBit(context, handle);
+        this.kan = new NativeKan(context, handle);
+        this.windows = new NativeWindows(context, handle);
     }
 
     @Override
@@ -74,6 +78,16 @@ final class NativeKernels implements Kernels {
     @Override
     public LowBitKernels lowBit() {
         return lowBit;
+    }
+
+    @Override
+    public KanKernels kan() {
+        return kan;
+    }
+
+    @Override
+    public WindowKernels windows() {
+        return windows;
     }
 
     @Override

@@ -66,6 +66,18 @@ final class ReferenceKernels implements Kernels {
     }
 
     @Override
+    public KanKernels kan() {
+        requireOpen();
+        return ReferenceKan.INSTANCE;
+    }
+
+    @Override
+    public WindowKernels windows() {
+        requireOpen();
+        return ReferenceWindows.INSTANCE;
+    }
+
+    @Override
     public DeviceMemory allocate(long bytes) {
         requireOpen();
         return new Memory(bytes);

@@ -138,6 +138,12 @@ record Entry(String name, List<Slot> slots, Consumer<Map<String, Tensor>> run) {
     }
 
     static final NormOptions OPTIONS = NormOptions.eps(1e-5f);
+
+    static final KanWindows WINDOWS = new KanWindows(KanInner.SILU, KanCombination.QUAD2, 3, 0.5f);
+
+    /** As many functions as there are query heads. */
+    static final KanBasis BASIS = KanBasis.bSpline(1, 2, -1, 1);
+
     static final ResidualOptions LAYER = ResidualOptions.layer(1e-5f).withAlpha(0.5f);
 
     /** Those of all families. */
@@ -421,7 +427,53 @@ record Entry(String name, List<Slot> slots, Consumer<Map<String, Tensor>> run) {
                                         parameters(t, ""),
                                         0,
                                         t.get("weightOut"),
-                                        t.get("biasOut"))));
+                                        t.get("biasOut"))),
+                new Entry(
+                        "kanBasis",
+                        List.of(input("x"), new Slot("phi", Use.OUTPUT, "RHC", false, Set.of())),
+                        t -> KanLayer.basis(BASIS, t.get("x"), t.get("phi"))),
+                new Entry(
+                        "kanBasisBackward",
+                        List.of(
+                                input("x"),
+                                new Slot("dphi", Use.INPUT, "RHC", false, Set.of()),
+                                output("dx", "x")),
+                        t -> KanLayer.basisBackward(BASIS, t.get("dphi"), t.get("x"), t.get("dx"))),
+                new Entry(
+                        "kanWindows",
+                        List.of(
+                                input("x"),
+                                new Slot("starts", Use.SAVED, "HC", false, Set.of()),
+                                new Slot("ends", Use.SAVED, "HC", false, Set.of()),
+                                new Slot("phi", Use.OUTPUT, "RHC", false, Set.of())),
+                        t ->
+                                KanLayer.windows(
+                                        WINDOWS,
+                                        t.get("x"),
+                                        t.get("starts"),
+                                        t.get("ends"),
+                                        t.get("phi"))),
+                new Entry(
+                        "kanWindowsBackward",
+                        List.of(
+                                input("x"),
+                                new Slot("starts", Use.SAVED, "HC", false, Set.of()),
+                                new Slot("ends", Use.SAVED, "HC", false, Set.of()),
+                                new Slot("dphi", Use.INPUT, "RHC", false, Set.of()),
+                                optionalOutput("dx"),
+                                new Slot("dstarts", Use.GRADIENT, "HC", true, Set.of()),
+                                new Slot("dends", Use.GRADIENT, "HC", true, Set.of())),
+                        t ->
+                                KanLayer.windowsBackward(
+                                        WINDOWS,
+                                        t.get("dphi"),
+                                        t.get("x"),
+                                        t.get("starts"),
+                                        t.get("ends"),
+                                        t.get("dx"),
+                                        t.get("dstarts"),
+                                        t.get("dends"),
+                                        false)));
     }
 
     /** Whether it takes float32 alone. */

@@ -147,6 +147,7 @@ final class RunCommand implements Callable<Integer> {
             case ROWS -> "[rows].";
             case HEADS -> "[tokens, heads, columns].";
             case TOKENS_AND_HEADS -> "[tokens, heads of all].";
+            case FUNCTIONS -> "[..., functions, columns].";
             case OWN -> "";
         };
     }
@@ -222,7 +223,7 @@ final class RunCommand implements Callable<Integer> {
                             : value(option(operand));
             if (file != null) {
                 NpyArray array = Npy.read(file);
-                requireShape(operand, file, array.shape(), input.shape());
+                requireShape(operand, file, array.shape(), input.shape(), settings);
                 inputs.put(operand, array);
             }
         }
@@ -262,7 +263,7 @@ final class RunCommand implements Callable<Integer> {
                 }
                 // Parameters are widened to float32, which holds every value of the 16-bit types.
                 DType type = operand.storage() == Operand.Storage.DATA ? dtype : DType.F32;
-                long[] shape = shape(operand, shapes.get(first.name()), shapes);
+                long[] shape = shape(operand, shapes.get(first.name()), shapes, settings);
                 Tensor tensor = allocate(device, type, shape);
                 tensors.put(operand.name(), tensor);
                 if (input && tensor.elementCount() > 0) {
@@ -299,7 +300,8 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /** The shape of an operand, given those of the inputs. */
-    private long[] shape(Operand operand, long[] full, Map<String, long[]> inputs) {
+    private long[] shape(
+            Operand operand, long[] full, Map<String, long[]> inputs, Settings settings) {
         return switch (operand.extent()) {
             case FULL -> full;
             case COLUMNS -> new long[] {full[full.length - 1]};
@@ -312,6 +314,12 @@ final class RunCommand implements Callable<Integer> {
                 long all = heads + (keys == null ? 0 : 2 * keys[keys.length - 2]);
                 yield new long[] {product(full, full.length - 2), all};
             }
+            case FUNCTIONS -> {
+                long[] shape = Arrays.copyOf(full, full.length + 1);
+                shape[full.length] = full[full.length - 1];
+                shape[full.length - 1] = operation.functions(settings);
+                yield shape;
+            }
             case OWN ->
                     operand.role().isInput()
                             ? inputs.get(operand.name())
@@ -323,12 +331,13 @@ final class RunCommand implements Callable<Integer> {
         return Arrays.stream(shape, 0, dimensions).reduce(1, (a, b) -> a * b);
     }
 
-    private void requireShape(Operand operand, Path file, long[] shape, long[] full) {
+    private void requireShape(
+            Operand operand, Path file, long[] shape, long[] full, Settings settings) {
         if (operand.extent() == Operand.Extent.HEADS || operand.extent() == Operand.Extent.OWN) {
             // The operation itself says what it expects of heads, and of shapes of its own.
             return;
         }
-        long[] expected = shape(operand, full, Map.of());
+        long[] expected = shape(operand, full, Map.of(), settings);
         if (!Arrays.equals(shape, expected)) {
             throw new UserException(
                     operand.name()

@@ -171,7 +171,10 @@ final class CommandsTest {
                 .orElseThrow();
     }
 
-    /** Coefficients of order 1 and of one group; scales of that order; gates of two heads. */
+    /**
+     * Coefficients of order 1 and of one group; scales of that order; gates of two heads; a layer of
+     * 8 functions from 3 to 4.
+     */
     private static long[] ownShape(Operand operand) {
         return switch (operand.name()) {
             case "coefficients", "dcoefficients", "numerator", "dnumerator" ->
@@ -179,6 +182,10 @@ final class CommandsTest {
             case "denominator", "ddenominator" -> new long[] {1, 1};
             case "rho" -> new long[] {2, 1};
             case "gate", "dgate" -> new long[] {2, 2};
+            case "weight", "dweight" -> new long[] {3, 8, 4};
+            case "bias", "dbias" -> new long[] {4};
+            case "y", "dy" -> new long[] {2, 4};
+            case "starts", "ends", "dstarts", "dends" -> new long[] {8};
             default -> throw new AssertionError(operand.name());
         };
     }
@@ -191,6 +198,7 @@ final class CommandsTest {
             case ROWS -> new long[] {2};
             case HEADS -> new long[] {2, queries ? 4 : 2, 3};
             case TOKENS_AND_HEADS -> new long[] {2, 8};
+            case FUNCTIONS -> new long[] {2, 8, 3};
             case OWN -> ownShape(operand);
         };
     }

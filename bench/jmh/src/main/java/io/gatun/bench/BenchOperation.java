@@ -67,6 +67,16 @@ public abstract class BenchOperation {
         return columns;
     }
 
+    /** How many outputs arrays of that extent have. */
+    int outputs() {
+        return 1;
+    }
+
+    /** How many functions arrays of that extent have. */
+    int functions() {
+        return 1;
+    }
+
     /**
      * Additions, subtractions, multiplications and divisions of the formula for each element, a
      * fused multiply-add as two. What is done once for each row or column is not counted.
@@ -140,7 +150,10 @@ public abstract class BenchOperation {
         return (int) operands().stream().filter(o -> !o.input() && isFull(o)).count();
     }
 
-    private static boolean isFull(Operand operand) {
-        return operand.extent() == Operand.Extent.FULL;
+    static boolean isFull(Operand operand) {
+        return switch (operand.extent()) {
+            case FULL, FUNCTIONS, OUTPUTS -> true;
+            case ENDS, WEIGHTS, COLUMNS, ROWS -> false;
+        };
     }
 }

@@ -43,6 +43,24 @@ public final class BenchOperations {
         all.add(new LowBitBench.Quantize());
         all.addAll(LowBitBench.Multiply.all());
         all.add(new LowBitBench.Int8());
+        for (KanBasisBench.Variant variant : KanBasisBench.Variant.values()) {
+            all.add(new KanBasisBench(variant, false));
+        }
+        for (KanBasisBench.Variant variant : KanBasisBench.Variant.values()) {
+            all.add(new KanBasisBench(variant, true));
+        }
+        for (KanBasisBench.Variant variant : KanBasisBench.Variant.values()) {
+            all.add(new KanLayerBench(variant, false));
+        }
+        for (KanBasisBench.Variant variant : KanBasisBench.Variant.values()) {
+            all.add(new KanLayerBench(variant, true));
+        }
+        for (WindowBench.Variant variant : WindowBench.Variant.values()) {
+            all.add(new WindowBench(variant, false));
+        }
+        for (WindowBench.Variant variant : WindowBench.Variant.values()) {
+            all.add(new WindowBench(variant, true));
+        }
         return List.copyOf(all);
     }
 

@@ -133,14 +133,14 @@ final class Evaluation {
     }
 
     private double[] part(float[] values, String name) {
-        int length =
-                switch (workload.operand(name).extent()) {
-                    case FULL -> workload.width();
-                    case COLUMNS -> workload.columns();
-                    case ROWS -> 1;
+        Operand operand = workload.operand(name);
+        int length = workload.width(operand);
+        boolean ofAllRows =
+                switch (operand.extent()) {
+                    case COLUMNS, ENDS, WEIGHTS -> true;
+                    case FULL, FUNCTIONS, OUTPUTS, ROWS -> false;
                 };
-        int stride = values.length / workload.rows();
-        int from = workload.operand(name).extent() == Operand.Extent.COLUMNS ? 0 : row * stride;
+        int from = ofAllRows ? 0 : row * (values.length / workload.rows());
         double[] part = new double[length];
         for (int i = 0; i < length; i++) {
             part[i] = values[from + i];

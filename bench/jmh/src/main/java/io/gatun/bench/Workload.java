@@ -75,7 +75,10 @@ public final class Workload implements AutoCloseable {
 
     private Tensor allocate(Operand operand) {
         return switch (operand.extent()) {
-            case FULL -> device.allocate(dtype, rows, stride(operand.name()));
+            case FULL, FUNCTIONS, OUTPUTS -> device.allocate(dtype, rows, stride(operand.name()));
+            case ENDS -> device.allocate(DType.F32, operation.functions(), columns);
+            case WEIGHTS ->
+                    device.allocate(DType.F32, columns, operation.functions(), operation.outputs());
             case COLUMNS -> device.allocate(DType.F32, columns);
             case ROWS -> device.allocate(DType.F32, rows);
         };
@@ -173,14 +176,29 @@ public final class Workload implements AutoCloseable {
     /** The elements of an array, those between its rows too. */
     private long count(Operand operand) {
         return switch (operand.extent()) {
-            case FULL -> (long) rows * stride(operand.name());
+            case FULL, FUNCTIONS, OUTPUTS -> (long) rows * stride(operand.name());
+            case ENDS -> (long) operation.functions() * columns;
+            case WEIGHTS -> (long) columns * operation.functions() * operation.outputs();
             case COLUMNS -> columns;
             case ROWS -> rows;
         };
     }
 
+    /** How many elements a row of an array has. */
+    int width(Operand operand) {
+        return switch (operand.extent()) {
+            case FULL -> width();
+            case FUNCTIONS -> width() * operation.functions();
+            case OUTPUTS -> operation.outputs();
+            case ENDS -> operation.functions() * columns;
+            case WEIGHTS -> columns * operation.functions() * operation.outputs();
+            case COLUMNS -> columns;
+            case ROWS -> 1;
+        };
+    }
+
     DType typeOf(Operand operand) {
-        return operand.extent() == Operand.Extent.FULL ? dtype : DType.F32;
+        return BenchOperation.isFull(operand) ? dtype : DType.F32;
     }
 
     /**
@@ -223,10 +241,11 @@ public final class Workload implements AutoCloseable {
      * The distance between rows of an array, in elements.
      *
      * @param name an array of rows
-     * @return at least the width
+     * @return at least the width of its rows
      */
     public int stride(String name) {
-        return width() + (operand(name).input() ? xStride : yStride) - columns;
+        Operand operand = operand(name);
+        return width(operand) + (operand.input() ? xStride : yStride) - columns;
     }
 
     /**
@@ -269,18 +288,46 @@ public final class Workload implements AutoCloseable {
      * An array as a tensor.
      *
      * @param name its name
-     * @return [rows, width], [columns] or [rows]
+     * @return as the extent says
      */
     public Tensor tensor(String name) {
-        Tensor tensor = tensors.get(name);
-        return operand(name).extent() == Operand.Extent.FULL ? tensor.slice(1, 0, width()) : tensor;
+        return shaped(name, tensors.get(name));
+    }
+
+    private Tensor shaped(String name, Tensor tensor) {
+        return switch (operand(name).extent()) {
+            case FULL -> tensor.slice(1, 0, width());
+            case FUNCTIONS ->
+                    tensor.strided(
+                            0,
+                            new long[] {rows, operation.functions(), width()},
+                            new long[] {stride(name), width(), 1});
+            case OUTPUTS -> tensor.slice(1, 0, operation.outputs());
+            case WEIGHTS ->
+                    tensor.strided(
+                            0,
+                            new long[] {columns, operation.functions(), operation.outputs()},
+                            new long[] {
+                                (long) operation.functions() * operation.outputs(),
+                                operation.outputs(),
+                                1
+                            });
+            case ENDS ->
+                    tensor.strided(
+                            0,
+                            new long[] {operation.functions(), columns},
+                            new long[] {columns, 1});
+            case COLUMNS, ROWS -> tensor;
+        };
     }
 
     /** Tensors of the same shapes on arrays. */
     Tensor tensor(String name, float[] values) {
-        return operand(name).extent() == Operand.Extent.FULL
-                ? device.tensor(values, rows, stride(name)).slice(1, 0, width())
-                : device.tensor(values, values.length);
+        return shaped(
+                name,
+                BenchOperation.isFull(operand(name))
+                        ? device.tensor(values, rows, stride(name))
+                        : device.tensor(values, values.length));
     }
 
     /**
@@ -314,7 +361,7 @@ public final class Workload implements AutoCloseable {
                 (operation.reads() + operation.writes()) * streamBytes()
                         + operation.weightBytes(columns);
         for (Operand operand : operands.values()) {
-            if (operation.countsVectors() && operand.extent() != Operand.Extent.FULL) {
+            if (operation.countsVectors() && !BenchOperation.isFull(operand)) {
                 bytes += count(operand) * Float.BYTES;
             }
         }
@@ -322,12 +369,18 @@ public final class Workload implements AutoCloseable {
     }
 
     /**
-     * The size of one array of rows without gaps.
+     * The size of one array of rows without gaps, or the mean of all where they differ.
      *
      * @return its bytes
      */
     public long streamBytes() {
-        return (long) rows * width() * dtype.bytes();
+        int streams = operation.reads() + operation.writes();
+        long elements =
+                operands.values().stream()
+                        .filter(BenchOperation::isFull)
+                        .mapToLong(this::width)
+                        .sum();
+        return rows * elements * dtype.bytes() / streams;
     }
 
     /**

@@ -125,12 +125,7 @@ class ContendersTest {
             }
             float[] values = workload.array(name);
             arrays.put(name, values);
-            tensors.put(
-                    name,
-                    operand.extent() == Operand.Extent.FULL
-                            ? device.tensor(values, workload.rows(), workload.stride(name))
-                                    .slice(1, 0, workload.width())
-                            : device.tensor(values, values.length));
+            tensors.put(name, workload.tensor(name, values).on(device));
         }
         workload.operation().gatun(tensors::get).run();
         return arrays;

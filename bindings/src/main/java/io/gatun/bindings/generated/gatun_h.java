@@ -40,6 +40,24 @@ public class gatun_h extends gatun_h$shared {
     public static int GATUN_BACKWARD_PIECE_ROWS() {
         return GATUN_BACKWARD_PIECE_ROWS;
     }
+    private static final int GATUN_KAN_MAX_FUNCTIONS = (int)128L;
+    /**
+     * {@snippet lang=c :
+     * #define GATUN_KAN_MAX_FUNCTIONS 128
+     * }
+     */
+    public static int GATUN_KAN_MAX_FUNCTIONS() {
+        return GATUN_KAN_MAX_FUNCTIONS;
+    }
+    private static final int GATUN_KAN_MAX_DEGREE = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * #define GATUN_KAN_MAX_DEGREE 5
+     * }
+     */
+    public static int GATUN_KAN_MAX_DEGREE() {
+        return GATUN_KAN_MAX_DEGREE;
+    }
     private static final int GATUN_BACKWARD_PIECE_ELEMENTS = (int)4096L;
     /**
      * {@snippet lang=c :
@@ -2123,6 +2141,664 @@ public class gatun_h extends gatun_h$shared {
                 traceDowncall("gatun_alpha_dropout_backward", context, dtype, rows, columns, dy, dy_stride, x, x_stride, probability, seed, offset, per_row, selu, dx, dx_stride, message, message_bytes);
             }
             return (int)mh$.invokeExact(context, dtype, rows, columns, dy, dy_stride, x, x_stride, probability, seed, offset, per_row, selu, dx, dx_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+    private static final int GATUN_KAN_BSPLINE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_basis_kind.GATUN_KAN_BSPLINE = 0
+     * }
+     */
+    public static int GATUN_KAN_BSPLINE() {
+        return GATUN_KAN_BSPLINE;
+    }
+    private static final int GATUN_KAN_CHEBYSHEV = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_basis_kind.GATUN_KAN_CHEBYSHEV = 1
+     * }
+     */
+    public static int GATUN_KAN_CHEBYSHEV() {
+        return GATUN_KAN_CHEBYSHEV;
+    }
+    private static final int GATUN_KAN_FOURIER = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_basis_kind.GATUN_KAN_FOURIER = 2
+     * }
+     */
+    public static int GATUN_KAN_FOURIER() {
+        return GATUN_KAN_FOURIER;
+    }
+    private static final int GATUN_KAN_GAUSSIAN = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_basis_kind.GATUN_KAN_GAUSSIAN = 3
+     * }
+     */
+    public static int GATUN_KAN_GAUSSIAN() {
+        return GATUN_KAN_GAUSSIAN;
+    }
+    private static final int GATUN_KAN_WAVELET = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_basis_kind.GATUN_KAN_WAVELET = 4
+     * }
+     */
+    public static int GATUN_KAN_WAVELET() {
+        return GATUN_KAN_WAVELET;
+    }
+
+    private static class gatun_kan_basis {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_kan_basis").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_kan_basis(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *x, long long x_stride, void *phi, long long phi_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_kan_basis$descriptor() {
+        return gatun_kan_basis.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_kan_basis(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *x, long long x_stride, void *phi, long long phi_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_kan_basis$handle() {
+        return gatun_kan_basis.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_kan_basis(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *x, long long x_stride, void *phi, long long phi_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_kan_basis$address() {
+        return gatun_kan_basis.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_kan_basis(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *x, long long x_stride, void *phi, long long phi_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_kan_basis(MemorySegment context, int basis, long functions, int degree, float low, float high, int base, int dtype, long rows, long columns, MemorySegment x, long x_stride, MemorySegment phi, long phi_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_kan_basis.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_kan_basis", context, basis, functions, degree, low, high, base, dtype, rows, columns, x, x_stride, phi, phi_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, basis, functions, degree, low, high, base, dtype, rows, columns, x, x_stride, phi, phi_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_kan_basis_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_kan_basis_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_kan_basis_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *dphi, long long dphi_stride, const void *x, long long x_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_kan_basis_backward$descriptor() {
+        return gatun_kan_basis_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_kan_basis_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *dphi, long long dphi_stride, const void *x, long long x_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_kan_basis_backward$handle() {
+        return gatun_kan_basis_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_kan_basis_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *dphi, long long dphi_stride, const void *x, long long x_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_kan_basis_backward$address() {
+        return gatun_kan_basis_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_kan_basis_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, const void *dphi, long long dphi_stride, const void *x, long long x_stride, void *dx, long long dx_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_kan_basis_backward(MemorySegment context, int basis, long functions, int degree, float low, float high, int base, int dtype, long rows, long columns, MemorySegment dphi, long dphi_stride, MemorySegment x, long x_stride, MemorySegment dx, long dx_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_kan_basis_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_kan_basis_backward", context, basis, functions, degree, low, high, base, dtype, rows, columns, dphi, dphi_stride, x, x_stride, dx, dx_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, basis, functions, degree, low, high, base, dtype, rows, columns, dphi, dphi_stride, x, x_stride, dx, dx_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_kan_layer {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_kan_layer").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_kan_layer(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *x, long long x_stride, const float *weight, const float *bias, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_kan_layer$descriptor() {
+        return gatun_kan_layer.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_kan_layer(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *x, long long x_stride, const float *weight, const float *bias, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_kan_layer$handle() {
+        return gatun_kan_layer.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_kan_layer(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *x, long long x_stride, const float *weight, const float *bias, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_kan_layer$address() {
+        return gatun_kan_layer.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_kan_layer(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *x, long long x_stride, const float *weight, const float *bias, void *y, long long y_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_kan_layer(MemorySegment context, int basis, long functions, int degree, float low, float high, int base, int dtype, long rows, long columns, long outputs, MemorySegment x, long x_stride, MemorySegment weight, MemorySegment bias, MemorySegment y, long y_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_kan_layer.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_kan_layer", context, basis, functions, degree, low, high, base, dtype, rows, columns, outputs, x, x_stride, weight, bias, y, y_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, basis, functions, degree, low, high, base, dtype, rows, columns, outputs, x, x_stride, weight, bias, y, y_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_kan_layer_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_kan_layer_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_kan_layer_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *weight, void *dx, long long dx_stride, float *dweight, float *dbias, int accumulate, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_kan_layer_backward$descriptor() {
+        return gatun_kan_layer_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_kan_layer_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *weight, void *dx, long long dx_stride, float *dweight, float *dbias, int accumulate, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_kan_layer_backward$handle() {
+        return gatun_kan_layer_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_kan_layer_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *weight, void *dx, long long dx_stride, float *dweight, float *dbias, int accumulate, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_kan_layer_backward$address() {
+        return gatun_kan_layer_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_kan_layer_backward(gatun_context *context, int basis, long long functions, int degree, float low, float high, int base, int dtype, long long rows, long long columns, long long outputs, const void *dy, long long dy_stride, const void *x, long long x_stride, const float *weight, void *dx, long long dx_stride, float *dweight, float *dbias, int accumulate, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_kan_layer_backward(MemorySegment context, int basis, long functions, int degree, float low, float high, int base, int dtype, long rows, long columns, long outputs, MemorySegment dy, long dy_stride, MemorySegment x, long x_stride, MemorySegment weight, MemorySegment dx, long dx_stride, MemorySegment dweight, MemorySegment dbias, int accumulate, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_kan_layer_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_kan_layer_backward", context, basis, functions, degree, low, high, base, dtype, rows, columns, outputs, dy, dy_stride, x, x_stride, weight, dx, dx_stride, dweight, dbias, accumulate, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, basis, functions, degree, low, high, base, dtype, rows, columns, outputs, dy, dy_stride, x, x_stride, weight, dx, dx_stride, dweight, dbias, accumulate, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+    private static final int GATUN_KAN_INNER_SILU = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_inner.GATUN_KAN_INNER_SILU = 0
+     * }
+     */
+    public static int GATUN_KAN_INNER_SILU() {
+        return GATUN_KAN_INNER_SILU;
+    }
+    private static final int GATUN_KAN_INNER_RELU = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_inner.GATUN_KAN_INNER_RELU = 1
+     * }
+     */
+    public static int GATUN_KAN_INNER_RELU() {
+        return GATUN_KAN_INNER_RELU;
+    }
+    private static final int GATUN_KAN_INNER_GELU = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_inner.GATUN_KAN_INNER_GELU = 2
+     * }
+     */
+    public static int GATUN_KAN_INNER_GELU() {
+        return GATUN_KAN_INNER_GELU;
+    }
+    private static final int GATUN_KAN_INNER_ELU = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_inner.GATUN_KAN_INNER_ELU = 3
+     * }
+     */
+    public static int GATUN_KAN_INNER_ELU() {
+        return GATUN_KAN_INNER_ELU;
+    }
+    private static final int GATUN_KAN_INNER_SELU = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_inner.GATUN_KAN_INNER_SELU = 4
+     * }
+     */
+    public static int GATUN_KAN_INNER_SELU() {
+        return GATUN_KAN_INNER_SELU;
+    }
+    private static final int GATUN_KAN_INNER_SOFTPLUS = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_inner.GATUN_KAN_INNER_SOFTPLUS = 5
+     * }
+     */
+    public static int GATUN_KAN_INNER_SOFTPLUS() {
+        return GATUN_KAN_INNER_SOFTPLUS;
+    }
+    private static final int GATUN_KAN_INNER_SIGMOID = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_inner.GATUN_KAN_INNER_SIGMOID = 6
+     * }
+     */
+    public static int GATUN_KAN_INNER_SIGMOID() {
+        return GATUN_KAN_INNER_SIGMOID;
+    }
+    private static final int GATUN_KAN_INNER_LEAKY_RELU = (int)7L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_inner.GATUN_KAN_INNER_LEAKY_RELU = 7
+     * }
+     */
+    public static int GATUN_KAN_INNER_LEAKY_RELU() {
+        return GATUN_KAN_INNER_LEAKY_RELU;
+    }
+    private static final int GATUN_KAN_INNER_TANH = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_inner.GATUN_KAN_INNER_TANH = 8
+     * }
+     */
+    public static int GATUN_KAN_INNER_TANH() {
+        return GATUN_KAN_INNER_TANH;
+    }
+    private static final int GATUN_KAN_QUAD1 = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_combination.GATUN_KAN_QUAD1 = 0
+     * }
+     */
+    public static int GATUN_KAN_QUAD1() {
+        return GATUN_KAN_QUAD1;
+    }
+    private static final int GATUN_KAN_QUAD2 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_combination.GATUN_KAN_QUAD2 = 1
+     * }
+     */
+    public static int GATUN_KAN_QUAD2() {
+        return GATUN_KAN_QUAD2;
+    }
+    private static final int GATUN_KAN_SUM = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_combination.GATUN_KAN_SUM = 2
+     * }
+     */
+    public static int GATUN_KAN_SUM() {
+        return GATUN_KAN_SUM;
+    }
+    private static final int GATUN_KAN_PROD = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_combination.GATUN_KAN_PROD = 3
+     * }
+     */
+    public static int GATUN_KAN_PROD() {
+        return GATUN_KAN_PROD;
+    }
+    private static final int GATUN_KAN_SUM_PROD = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_combination.GATUN_KAN_SUM_PROD = 4
+     * }
+     */
+    public static int GATUN_KAN_SUM_PROD() {
+        return GATUN_KAN_SUM_PROD;
+    }
+    private static final int GATUN_KAN_CUBIC1 = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_combination.GATUN_KAN_CUBIC1 = 5
+     * }
+     */
+    public static int GATUN_KAN_CUBIC1() {
+        return GATUN_KAN_CUBIC1;
+    }
+    private static final int GATUN_KAN_CUBIC2 = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * enum gatun_kan_combination.GATUN_KAN_CUBIC2 = 6
+     * }
+     */
+    public static int GATUN_KAN_CUBIC2() {
+        return GATUN_KAN_CUBIC2;
+    }
+
+    private static class gatun_kan_window_basis {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_kan_window_basis").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_kan_window_basis(gatun_context *context, int inner, int combination, long long functions, int per_column, float scale, int dtype, long long rows, long long columns, const void *x, long long x_stride, const float *starts, const float *ends, void *phi, long long phi_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_kan_window_basis$descriptor() {
+        return gatun_kan_window_basis.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_kan_window_basis(gatun_context *context, int inner, int combination, long long functions, int per_column, float scale, int dtype, long long rows, long long columns, const void *x, long long x_stride, const float *starts, const float *ends, void *phi, long long phi_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_kan_window_basis$handle() {
+        return gatun_kan_window_basis.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_kan_window_basis(gatun_context *context, int inner, int combination, long long functions, int per_column, float scale, int dtype, long long rows, long long columns, const void *x, long long x_stride, const float *starts, const float *ends, void *phi, long long phi_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_kan_window_basis$address() {
+        return gatun_kan_window_basis.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_kan_window_basis(gatun_context *context, int inner, int combination, long long functions, int per_column, float scale, int dtype, long long rows, long long columns, const void *x, long long x_stride, const float *starts, const float *ends, void *phi, long long phi_stride, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_kan_window_basis(MemorySegment context, int inner, int combination, long functions, int per_column, float scale, int dtype, long rows, long columns, MemorySegment x, long x_stride, MemorySegment starts, MemorySegment ends, MemorySegment phi, long phi_stride, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_kan_window_basis.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_kan_window_basis", context, inner, combination, functions, per_column, scale, dtype, rows, columns, x, x_stride, starts, ends, phi, phi_stride, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, inner, combination, functions, per_column, scale, dtype, rows, columns, x, x_stride, starts, ends, phi, phi_stride, message, message_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gatun_kan_window_basis_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_INT,
+            gatun_h.C_FLOAT,
+            gatun_h.C_INT,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG,
+            gatun_h.C_POINTER,
+            gatun_h.C_POINTER,
+            gatun_h.C_INT,
+            gatun_h.C_POINTER,
+            gatun_h.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gatun_kan_window_basis_backward").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int gatun_kan_window_basis_backward(gatun_context *context, int inner, int combination, long long functions, int per_column, float scale, int dtype, long long rows, long long columns, const void *dphi, long long dphi_stride, const void *x, long long x_stride, const float *starts, const float *ends, void *dx, long long dx_stride, float *dstarts, float *dends, int accumulate, char *message, long long message_bytes)
+     * }
+     */
+    public static FunctionDescriptor gatun_kan_window_basis_backward$descriptor() {
+        return gatun_kan_window_basis_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int gatun_kan_window_basis_backward(gatun_context *context, int inner, int combination, long long functions, int per_column, float scale, int dtype, long long rows, long long columns, const void *dphi, long long dphi_stride, const void *x, long long x_stride, const float *starts, const float *ends, void *dx, long long dx_stride, float *dstarts, float *dends, int accumulate, char *message, long long message_bytes)
+     * }
+     */
+    public static MethodHandle gatun_kan_window_basis_backward$handle() {
+        return gatun_kan_window_basis_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int gatun_kan_window_basis_backward(gatun_context *context, int inner, int combination, long long functions, int per_column, float scale, int dtype, long long rows, long long columns, const void *dphi, long long dphi_stride, const void *x, long long x_stride, const float *starts, const float *ends, void *dx, long long dx_stride, float *dstarts, float *dends, int accumulate, char *message, long long message_bytes)
+     * }
+     */
+    public static MemorySegment gatun_kan_window_basis_backward$address() {
+        return gatun_kan_window_basis_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int gatun_kan_window_basis_backward(gatun_context *context, int inner, int combination, long long functions, int per_column, float scale, int dtype, long long rows, long long columns, const void *dphi, long long dphi_stride, const void *x, long long x_stride, const float *starts, const float *ends, void *dx, long long dx_stride, float *dstarts, float *dends, int accumulate, char *message, long long message_bytes)
+     * }
+     */
+    public static int gatun_kan_window_basis_backward(MemorySegment context, int inner, int combination, long functions, int per_column, float scale, int dtype, long rows, long columns, MemorySegment dphi, long dphi_stride, MemorySegment x, long x_stride, MemorySegment starts, MemorySegment ends, MemorySegment dx, long dx_stride, MemorySegment dstarts, MemorySegment dends, int accumulate, MemorySegment message, long message_bytes) {
+        var mh$ = gatun_kan_window_basis_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gatun_kan_window_basis_backward", context, inner, combination, functions, per_column, scale, dtype, rows, columns, dphi, dphi_stride, x, x_stride, starts, ends, dx, dx_stride, dstarts, dends, accumulate, message, message_bytes);
+            }
+            return (int)mh$.invokeExact(context, inner, combination, functions, per_column, scale, dtype, rows, columns, dphi, dphi_stride, x, x_stride, starts, ends, dx, dx_stride, dstarts, dends, accumulate, message, message_bytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -152,7 +152,7 @@ record Call(
     private long[] shapeOf(Operand operand) {
         return switch (operand.extent()) {
             case FULL -> new long[] {rows, columns};
-            case HEADS -> new long[] {rows, headsOf(operand), columns};
+            case HEADS, FUNCTIONS -> new long[] {rows, headsOf(operand), columns};
             case OWN -> ownShape(operand);
             case COLUMNS, ROWS, TOKENS_AND_HEADS -> new long[] {columnsOf(operand)};
         };
@@ -161,12 +161,16 @@ record Call(
     /** 1 for a vector. */
     int rowsOf(Operand operand) {
         return switch (operand.extent()) {
-            case OWN -> {
-                long[] shape = ownShape(operand);
-                yield shape.length == 1 ? 1 : (int) shape[0];
-            }
-            case FULL, HEADS -> rows;
+            case FULL, HEADS, FUNCTIONS -> rows;
             case COLUMNS, ROWS, TOKENS_AND_HEADS -> 1;
+            case OWN -> {
+                int product = 1;
+                long[] shape = ownShape(operand);
+                for (int dimension = 0; dimension < shape.length - 1; dimension++) {
+                    product *= (int) shape[dimension];
+                }
+                yield product;
+            }
         };
     }
 
@@ -175,7 +179,7 @@ record Call(
         return switch (operand.extent()) {
             case FULL, COLUMNS -> columns;
             case ROWS -> rows;
-            case HEADS -> headsOf(operand) * columns;
+            case HEADS, FUNCTIONS -> headsOf(operand) * columns;
             case TOKENS_AND_HEADS -> rows * operation.heads(operand);
             case OWN -> {
                 long[] shape = ownShape(operand);
@@ -184,8 +188,13 @@ record Call(
         };
     }
 
+    /** The heads of a token, or the functions of a row. */
     int headsOf(Operand operand) {
-        return operand.extent() == Operand.Extent.HEADS ? operation.heads(operand) : 1;
+        return switch (operand.extent()) {
+            case HEADS -> operation.heads(operand);
+            case FUNCTIONS -> operation.functions(settings);
+            default -> 1;
+        };
     }
 
     DType typeOf(Operand operand) {
@@ -200,7 +209,9 @@ record Call(
         boolean input = operand.role().isInput();
         int width = columnsOf(operand);
         boolean vector =
-                operand.extent() != Operand.Extent.FULL && operand.extent() != Operand.Extent.HEADS;
+                operand.extent() != Operand.Extent.FULL
+                        && operand.extent() != Operand.Extent.HEADS
+                        && operand.extent() != Operand.Extent.FUNCTIONS;
         int padding = (input ? layout.inputStride : layout.outputStride) - columns;
         return new Image(
                 device,

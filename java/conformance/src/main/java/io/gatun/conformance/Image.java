@@ -97,7 +97,9 @@ final class Image {
         long[] strides = new long[shape.length];
         long step = 1;
         for (int dimension = shape.length - 1; dimension >= 0; dimension--) {
-            strides[dimension] = dimension == 0 && shape.length > 1 ? stride : step;
+            // Rows may be those of several dimensions, without gaps between them.
+            long rowsOfFirst = shape[0] == 0 ? 1 : rows / shape[0];
+            strides[dimension] = dimension == 0 && shape.length > 1 ? stride * rowsOfFirst : step;
             step *= shape[dimension];
         }
         tensor = whole.strided(offset, shape, strides);

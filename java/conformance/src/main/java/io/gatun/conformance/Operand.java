@@ -49,6 +49,8 @@ public record Operand(
         HEADS,
         /** {@code [tokens, heads]} with the heads of all inputs. */
         TOKENS_AND_HEADS,
+        /** {@code [..., functions, columns]}, as {@link Operation#functions} counts them. */
+        FUNCTIONS,
         /** One of its own, without gaps, which {@link Operation#shape} gives for outputs. */
         OWN
     }
@@ -90,13 +92,28 @@ public record Operand(
 
     /** Float32 numbers in a shape of their own that are read. */
     static Operand coefficients(String name, String description) {
-        return new Operand(name, Role.INPUT, Extent.OWN, Storage.STATISTIC, description, null);
+        return own(name, Role.INPUT, Storage.STATISTIC, description);
     }
 
     /** Float32 numbers in a shape of their own that are written. */
     static Operand ownOutput(String name, String description) {
+        return own(name, Role.OPTIONAL_OUTPUT, Storage.STATISTIC, description);
+    }
+
+    /** Numbers in a shape of their own. */
+    static Operand own(String name, Role role, Storage storage, String description) {
+        return new Operand(name, role, Extent.OWN, storage, description, null);
+    }
+
+    /** Data of the first input's shape with functions in front of the columns. */
+    static Operand functions(String name, boolean input, String description) {
         return new Operand(
-                name, Role.OPTIONAL_OUTPUT, Extent.OWN, Storage.STATISTIC, description, null);
+                name,
+                input ? Role.INPUT : Role.OUTPUT,
+                Extent.FUNCTIONS,
+                Storage.DATA,
+                description,
+                null);
     }
 
     /** A float32 number of each row that is written. */

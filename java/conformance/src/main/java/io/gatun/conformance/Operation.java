@@ -81,6 +81,17 @@ public interface Operation {
     }
 
     /**
+     * How many functions operands of extent {@link Operand.Extent#FUNCTIONS} have.
+     *
+     * @param settings the scalar arguments
+     * @return at least 1
+     * @throws IllegalArgumentException if the settings do not go together
+     */
+    default int functions(Settings settings) {
+        return 1;
+    }
+
+    /**
      * Computes, on the device of the tensors.
      *
      * @param arguments every needed operand, and those of the others that are wanted

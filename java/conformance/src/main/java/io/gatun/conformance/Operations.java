@@ -48,7 +48,13 @@ public final class Operations {
                     new SparsityMask.TopK(),
                     new LowBitQuantizeActivations(),
                     new LowBitMultiply(),
-                    new Int8Matmul());
+                    new Int8Matmul(),
+                    new KanBasisForward(),
+                    new KanBasisBackward(),
+                    new KanLayerForward(),
+                    new KanLayerBackward(),
+                    new WindowForward(),
+                    new WindowBackward());
 
     private Operations() {}
 
