@@ -106,9 +106,11 @@ final class KanChecks {
         if (tensor.dtype() != x.dtype()) {
             Operands.requireType(tensor, name, x.dtype(), "the type of x");
         }
-        long[] expected = x.shape();
-        expected[expected.length - 1] = weight.columns;
-        if (!Arrays.equals(tensor.shape(), expected)) {
+        if (tensor.rank() != x.rank()
+                || !hasRowsOf(x, tensor)
+                || tensor.columns != weight.columns) {
+            long[] expected = x.shape();
+            expected[expected.length - 1] = weight.columns;
             throw new IllegalArgumentException(
                     "%s: expected shape %s, the rows of x and the outputs of weight, but it is %s"
                             .formatted(
@@ -117,6 +119,18 @@ final class KanChecks {
                                     Arrays.toString(tensor.shape())));
         }
         Operands.requireRows(tensor, name);
+    }
+
+    /**
+     * Whether a tensor has the dimensions of x in front of its columns, and maybe others behind.
+     */
+    private static boolean hasRowsOf(Tensor x, Tensor tensor) {
+        for (int dimension = 0; dimension < x.rank() - 1; dimension++) {
+            if (tensor.size(dimension) != x.size(dimension)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static void requireBasis(KanBasis basis) {
@@ -130,10 +144,13 @@ final class KanChecks {
         if (tensor.dtype() != x.dtype()) {
             Operands.requireType(tensor, name, x.dtype(), "the type of x");
         }
-        long[] expected = Arrays.copyOf(x.shape(), x.rank() + 1);
-        expected[x.rank()] = expected[x.rank() - 1];
-        expected[x.rank() - 1] = count;
-        if (!Arrays.equals(tensor.shape(), expected)) {
+        if (tensor.rank() != x.rank() + 1
+                || !hasRowsOf(x, tensor)
+                || tensor.size(x.rank() - 1) != count
+                || tensor.columns != x.columns) {
+            long[] expected = Arrays.copyOf(x.shape(), x.rank() + 1);
+            expected[x.rank()] = expected[x.rank() - 1];
+            expected[x.rank() - 1] = count;
             throw new IllegalArgumentException(
                     "%s: expected shape %s, that of x with the functions of the basis, but it is %s"
                             .formatted(

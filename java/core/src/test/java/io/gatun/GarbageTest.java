@@ -202,6 +202,25 @@ class GarbageTest {
                                     0,
                                     t.get("weightOut"),
                                     t.get("biasOut"));
+            case "kanBasis" -> () -> KanLayer.basis(Entry.BASIS, x, t.get("phi"));
+            case "kanBasisBackward" ->
+                    () -> KanLayer.basisBackward(Entry.BASIS, t.get("dphi"), x, dx);
+            case "kanWindows" ->
+                    () ->
+                            KanLayer.windows(
+                                    Entry.WINDOWS, x, t.get("starts"), t.get("ends"), t.get("phi"));
+            case "kanWindowsBackward" ->
+                    () ->
+                            KanLayer.windowsBackward(
+                                    Entry.WINDOWS,
+                                    t.get("dphi"),
+                                    x,
+                                    t.get("starts"),
+                                    t.get("ends"),
+                                    dx,
+                                    t.get("dstarts"),
+                                    t.get("dends"),
+                                    false);
             default ->
                     () ->
                             WeightConversion.zeroMeanRows(

@@ -172,8 +172,8 @@ final class CommandsTest {
     }
 
     /**
-     * Coefficients of order 1 and of one group; scales of that order; gates of two heads; a layer of
-     * 8 functions from 3 to 4.
+     * Coefficients of order 1 and of one group; scales of that order; gates of two heads; a layer
+     * of 8 functions from 3 to 4.
      */
     private static long[] ownShape(Operand operand) {
         return switch (operand.name()) {
