@@ -72,6 +72,13 @@ class EntryMemoryTest {
         return results;
     }
 
+    /** The words of a mask must be at multiples of 8 bytes, which some kinds of memory are not. */
+    private static Kind allowed(Slot slot, Kind kind) {
+        boolean aligned =
+                kind != Kind.BYTE_ARRAY && kind != Kind.LONG_ARRAY && kind != Kind.DIRECT_BUFFER;
+        return aligned || !slot.name().equals("mask") ? kind : Kind.ARENA;
+    }
+
     private static void assertSame(
             Map<String, int[]> expected, Map<String, int[]> actual, String what) {
         expected.forEach(
@@ -101,7 +108,7 @@ class EntryMemoryTest {
                 Function<Kind, Function<Slot, Tensor>> of =
                         kind ->
                                 slot ->
-                                        kind.tensor(
+                                        allowed(slot, kind).tensor(
                                                 device,
                                                 slot.type(dtype, DType.F32),
                                                 slot.shape(size[0], size[1]));
