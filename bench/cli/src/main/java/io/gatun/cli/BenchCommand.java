@@ -51,7 +51,7 @@ final class BenchCommand implements Callable<Integer> {
                     "Only what matches op/direction/dtype/shape, such as 'rms_norm/*/32x4096'.")
     private String only;
 
-    @Option(names = "--quick", description = "The most important shapes: under two minutes.")
+    @Option(names = "--quick", description = "One shape of most operations, float32, one thread.")
     private boolean quick;
 
     @Option(

@@ -8,9 +8,8 @@ import java.util.List;
 /**
  * What a benchmark run measures.
  *
- * @param quick few shapes and samples, one kind of each fused operation, float32 and, on one
- *     thread, bfloat16: under two minutes for the whole run
- * @param threads thread counts; empty for 1 and as many as this process may run
+ * @param quick one shape of most operations, one kind of each, few samples, float32
+ * @param threads thread counts; empty for 1 and, unless quick, as many as this process may run
  * @param isa greatest instruction set level of Gatun's kernels; null for the best
  * @param only pattern over {@code op/direction/dtype/shape}
  * @param fork whether each thread count gets a JVM of its own, with the environment that the peers'

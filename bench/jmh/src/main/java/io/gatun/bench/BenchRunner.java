@@ -69,7 +69,7 @@ public final class BenchRunner {
             return options.threads();
         }
         int all = Runtime.getRuntime().availableProcessors();
-        return all == 1 ? List.of(1) : List.of(1, all);
+        return all == 1 || options.quick() ? List.of(1) : List.of(1, all);
     }
 
     private static void fork(

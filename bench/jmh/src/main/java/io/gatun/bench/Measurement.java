@@ -127,11 +127,10 @@ final class Measurement {
             }
             CaseFile file = CaseFile.load(operation.function());
             for (DType dtype : file.bounds().keySet()) {
-                if (options.quick() && !isQuick(dtype)) {
+                if (options.quick() && dtype != DType.F32) {
                     continue;
                 }
-                for (CaseFile.Case shape :
-                        file.casesFor(options.quick() ? CaseFile.Use.QUICK : CaseFile.Use.BENCH)) {
+                for (CaseFile.Case shape : cases(file)) {
                     Planned planned = new Planned(operation, file, dtype, shape);
                     if (operation.takes(shape) && glob.matches(planned.path())) {
                         plan.add(planned);
@@ -142,8 +141,15 @@ final class Measurement {
         return plan;
     }
 
-    private boolean isQuick(DType dtype) {
-        return dtype == DType.F32 || dtype == DType.BF16 && threads == 1;
+    /** In a quick run one shape of each operation, but some of the plain norms. */
+    private List<CaseFile.Case> cases(CaseFile file) {
+        if (!options.quick()) {
+            return file.casesFor(CaseFile.Use.BENCH);
+        }
+        List<CaseFile.Case> quick = file.casesFor(CaseFile.Use.QUICK);
+        return PLAIN_NORMS.contains(file.operation())
+                ? quick
+                : quick.subList(0, Math.min(1, quick.size()));
     }
 
     private void timings(List<Planned> plan, NativeLimits library) {
