@@ -11,6 +11,8 @@ import java.nio.charset.StandardCharsets;
 public final class FileBuilder {
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 
+    public FileBuilder() {}
+
     /** GGUF up to the counts. */
     public static FileBuilder gguf(int version, long tensors, long keys) {
         return new FileBuilder().text("GGUF").i32(version).i64(tensors).i64(keys);
