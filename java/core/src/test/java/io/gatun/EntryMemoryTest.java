@@ -108,10 +108,11 @@ class EntryMemoryTest {
                 Function<Kind, Function<Slot, Tensor>> of =
                         kind ->
                                 slot ->
-                                        allowed(slot, kind).tensor(
-                                                device,
-                                                slot.type(dtype, DType.F32),
-                                                slot.shape(size[0], size[1]));
+                                        allowed(slot, kind)
+                                                .tensor(
+                                                        device,
+                                                        slot.type(dtype, DType.F32),
+                                                        slot.shape(size[0], size[1]));
                 Map<String, int[]> expected = results(entry, of.apply(Kind.ARENA));
                 String at = entry + " " + dtype + " " + size[0] + "x" + size[1] + " ";
                 for (Kind kind : Kind.values()) {
