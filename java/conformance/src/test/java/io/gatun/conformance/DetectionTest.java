@@ -64,6 +64,11 @@ final class DetectionTest {
         }
 
         @Override
+        public int functions(Settings settings) {
+            return genuine.functions(settings);
+        }
+
+        @Override
         public void run(Arguments arguments) {
             if (reference) {
                 // The first call of a comparison is the oracle's.
