@@ -198,10 +198,7 @@ final class DetectionTest {
                                             tensor.set(
                                                     wide
                                                             ? value + 0.001f * (1 + Math.abs(value))
-                                                            : dtype.toFloat(
-                                                                    (short)
-                                                                            (dtype.fromFloat(value)
-                                                                                    + units)),
+                                                            : next(dtype, value, units),
                                                     last);
                                         }));
                 assertCaught(result, name + "[", "expected", "bound");
@@ -213,6 +210,16 @@ final class DetectionTest {
                         name + "[");
             }
         }
+    }
+
+    /**
+     * The number some units of a 16-bit type above another. Of a tiny one those are nothing where
+     * the bound is relative to 1 + |value|.
+     */
+    private static float next(DType dtype, float value, int units) {
+        return Math.abs(value) < 0.001f
+                ? value + 0.125f
+                : dtype.toFloat((short) (dtype.fromFloat(value) + units));
     }
 
     @ParameterizedTest
