@@ -69,7 +69,7 @@ class BenchRunnerTest {
         assertEquals(4 * 32 * 4096 * 4, fused.bytes());
         assertEquals(5 * 32 * 4096, fused.flops());
         assertTrue(fused.peers().containsKey("Gatun separately"));
-        ResultLine backward = lines.get(2);
+        ResultLine backward = lines.get(1);
         assertEquals("2r1w", backward.limit());
         assertEquals(3 * 512 * 24 * 64 * 4 + 6 * 64 * 4, backward.bytes());
         lines.forEach(line -> assertTrue(line.passed(), line.path() + " " + line.maxError()));
